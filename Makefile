@@ -1,0 +1,22 @@
+# Every target needs only Python 3.11 and make. The environment is rebuilt when the lock or pyproject.toml changes.
+PYTHON ?= python3.11
+.PHONY: run test env ui lock
+.DEFAULT_GOAL := run
+
+run: .venv/.ready ; @.venv/bin/symmetry simulate --if-empty && .venv/bin/symmetry run
+test: .venv/.ready
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/sqlfluff lint --processes 2 dbt_project/models
+	.venv/bin/pytest -n 2
+env: .venv/.ready
+ui: .venv/.ready ; @.venv/bin/symmetry ui
+lock: .venv/.ready ; .venv/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --python-version 3.11 -o requirements.lock
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "Making the environment in .venv (about a minute, once)"
+	@$(PYTHON) -m venv --clear .venv
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@

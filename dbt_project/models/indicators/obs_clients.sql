@@ -1,0 +1,158 @@
+/*
+    Grain: one row per unit, month, population ('all'), indicator and client. Key: all five.
+    - complaint_rate: complaints opened in the month over client-months.
+    - client_loss: clients whose last day falls in the month over client-months.
+    - client_welcome: new clients still there after the days of welcome; the cohort counts in the month in which it
+      matures, for the unit that welcomed it.
+
+    Where the whole record holds no complaint (or no loss), the source does not give them, and the measure is left
+    out rather than shown as 0.
+*/
+with measures as (
+    select
+        indicator_id,
+        measure
+    from {{ ref('indicators_in_force') }}
+    where measure in ('complaint_rate', 'client_loss', 'client_welcome')
+),
+
+as_of as (
+    select
+        as_of.as_of,
+        parameters.welcome_days
+    from {{ ref('dim_as_of') }} as as_of
+    cross join {{ ref('parameters_in_force') }} as parameters
+),
+
+ranked as (
+    select
+        client_id,
+        unit_id,
+        client_since,
+        client_until,
+        row_number() over (partition by client_id, client_since order by valid_from asc) as from_first,
+        row_number() over (partition by client_id, client_since order by valid_from desc) as from_last
+    from {{ ref('dim_client') }}
+    where unit_id is not null and client_since <= valid_to
+),
+
+relationships as (
+    select
+        client_id,
+        client_since,
+        max(case when from_first = 1 then unit_id end) as first_unit_id,
+        max(case when from_last = 1 then unit_id end) as last_unit_id,
+        max(case when from_last = 1 then client_until end) as client_until
+    from ranked
+    group by client_id, client_since
+),
+
+complaints as (
+    select
+        unit_id,
+        {{ month_start('opened_on') }} as period,
+        client_id as person_key,
+        count(*) as events
+    from {{ ref('fct_case') }}
+    where kind = 'complaint' and unit_id is not null
+    group by unit_id, {{ month_start('opened_on') }}, client_id
+),
+
+losses as (
+    select
+        relationships.last_unit_id as unit_id,
+        {{ month_start('relationships.client_until') }} as period,
+        relationships.client_id as person_key,
+        count(*) as events
+    from relationships
+    cross join as_of
+    where relationships.client_until <= as_of.as_of
+    group by relationships.last_unit_id, {{ month_start('relationships.client_until') }}, relationships.client_id
+),
+
+cohorts as (
+    select
+        relationships.first_unit_id as unit_id,
+        {{ month_start(add_days('relationships.client_since', 'as_of.welcome_days')) }} as period,
+        relationships.client_id as person_key,
+        count(*) as clients,
+        sum(
+            case
+                when relationships.client_until < {{ add_days('relationships.client_since', 'as_of.welcome_days') }}
+                    then 0
+                else 1
+            end
+        ) as still_there
+    from relationships
+    cross join as_of
+    where {{ add_days('relationships.client_since', 'as_of.welcome_days') }} <= as_of.as_of
+    group by
+        relationships.first_unit_id,
+        {{ month_start(add_days('relationships.client_since', 'as_of.welcome_days')) }},
+        relationships.client_id
+),
+
+recorded as (
+    select 'complaint_rate' as measure
+    from complaints
+    group by 1
+    union all
+    select 'client_loss' as measure
+    from losses
+    group by 1
+),
+
+counted as (
+    select
+        recorded.measure,
+        exposure.unit_id,
+        exposure.period,
+        exposure.client_id as person_key,
+        exposure.client_months as n,
+        0 as s1
+    from {{ ref('exposure_clients') }} as exposure
+    cross join recorded
+    union all
+    select
+        'complaint_rate' as measure,
+        unit_id,
+        period,
+        person_key,
+        0 as n,
+        events as s1
+    from complaints
+    union all
+    select
+        'client_loss' as measure,
+        unit_id,
+        period,
+        person_key,
+        0 as n,
+        events as s1
+    from losses
+    union all
+    select
+        'client_welcome' as measure,
+        unit_id,
+        period,
+        person_key,
+        clients as n,
+        still_there as s1
+    from cohorts
+)
+
+select
+    counted.unit_id,
+    counted.period,
+    'all' as population,
+    measures.indicator_id,
+    counted.person_key,
+    cast(sum(counted.n) as double) as n,
+    cast(sum(counted.s1) as double) as s1,
+    cast(sum(counted.s1) as double) as s2
+from counted
+inner join measures
+    on counted.measure = measures.measure
+inner join {{ ref('dim_month') }} as months
+    on counted.period = months.period
+group by counted.unit_id, counted.period, measures.indicator_id, counted.person_key

@@ -1,0 +1,121 @@
+/*
+    Grain: one row per unit, month, population, indicator and employee. Key: all five.
+    - voluntary_turnover: voluntary departures in the month over person-months.
+    - turnover_french: (entries + departures) / 2 in the month over the headcount at its opening (employed on the
+      first day, hired before it).
+    - hire_welcome: new hires still there after the days of welcome; the cohort counts in the month in which it
+      matures, for the unit that welcomed it.
+
+    Where the whole record holds no departure, the source does not give them, and the two rates are left out rather
+    than shown as 0.
+*/
+with measures as (
+    select
+        indicator_id,
+        measure
+    from {{ ref('indicators_in_force') }}
+    where measure in ('voluntary_turnover', 'turnover_french', 'hire_welcome')
+),
+
+employments as (
+    select
+        employments.*,
+        as_of.as_of,
+        {{ add_days('employments.hired_on', 'parameters.welcome_days') }} as welcome_ends_on
+    from {{ ref('employments') }} as employments
+    cross join {{ ref('dim_as_of') }} as as_of
+    cross join {{ ref('parameters_in_force') }} as parameters
+),
+
+recorded as (
+    select count(left_on) as departures
+    from employments
+    where left_on <= as_of
+),
+
+counted as (
+    select
+        'voluntary_turnover' as measure,
+        exposure.unit_id,
+        exposure.period,
+        exposure.population,
+        exposure.employee_id as person_key,
+        exposure.person_months as n,
+        0 as s1
+    from {{ ref('exposure_employees') }} as exposure
+    cross join recorded
+    where recorded.departures > 0
+    union all
+    select
+        'turnover_french' as measure,
+        exposure.unit_id,
+        exposure.period,
+        exposure.population,
+        exposure.employee_id as person_key,
+        1 as n,
+        0 as s1
+    from {{ ref('exposure_employees') }} as exposure
+    cross join recorded
+    where recorded.departures > 0 and exposure.is_present_at_opening
+    union all
+    select
+        'voluntary_turnover' as measure,
+        last_unit_id as unit_id,
+        {{ month_start('left_on') }} as period,
+        last_population as population,
+        employee_id as person_key,
+        0 as n,
+        1 as s1
+    from employments
+    where left_on <= as_of and leave_reason = 'voluntary'
+    union all
+    select
+        'turnover_french' as measure,
+        last_unit_id as unit_id,
+        {{ month_start('left_on') }} as period,
+        last_population as population,
+        employee_id as person_key,
+        0 as n,
+        0.5 as s1
+    from employments
+    where left_on <= as_of
+    union all
+    select
+        'turnover_french' as measure,
+        employments.first_unit_id as unit_id,
+        {{ month_start('employments.hired_on') }} as period,
+        employments.first_population as population,
+        employments.employee_id as person_key,
+        0 as n,
+        0.5 as s1
+    from employments
+    cross join recorded
+    where employments.hired_on <= employments.as_of and recorded.departures > 0
+    union all
+    select
+        'hire_welcome' as measure,
+        first_unit_id as unit_id,
+        {{ month_start('welcome_ends_on') }} as period,
+        first_population as population,
+        employee_id as person_key,
+        1 as n,
+        case when left_on < welcome_ends_on then 0 else 1 end as s1
+    from employments
+    where welcome_ends_on <= as_of
+)
+
+select
+    counted.unit_id,
+    counted.period,
+    counted.population,
+    measures.indicator_id,
+    counted.person_key,
+    cast(sum(counted.n) as double) as n,
+    cast(sum(counted.s1) as double) as s1,
+    cast(sum(counted.s1) as double) as s2
+from counted
+inner join measures
+    on counted.measure = measures.measure
+inner join {{ ref('dim_month') }} as months
+    on counted.period = months.period
+group by counted.unit_id, counted.period, counted.population, measures.indicator_id, counted.person_key

@@ -1,0 +1,200 @@
+"""The `symmetry` command. Each command is a few lines that call what the UI calls.
+
+Exit codes: 0 done; 1 the run failed, nothing published; 2 the command or a setting is wrong;
+3 published, but some files in the inbox were refused and wait there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import sys
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from pipelines.settings import PROJECT_DIR, Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="One scorecard of client and collaborator metrics per unit and month.",
+)
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+RUN_FAILED, WRONG_USE, FILES_REFUSED = 1, 2, 3
+
+InboxOption = Annotated[Path | None, typer.Option(help="Folder of extracts to read.")]
+DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Root of all that the pipeline writes.")]
+
+
+class Language(StrEnum):
+    """The languages of labels and report."""
+
+    en = "en"
+    fr = "fr"
+
+
+def _stop(message: str, code: int) -> NoReturn:
+    err.print(message, markup=False)
+    raise typer.Exit(code)
+
+
+def _settings(**given: object) -> Settings:
+    try:
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        _stop(
+            f"A setting is wrong:\n{lines}\nCorrect it on the command line, in the environment or in .env.", WRONG_USE
+        )
+    settings.make_folders()
+    settings.export_to_processes()
+    return settings
+
+
+@app.command()
+def run(
+    inbox: InboxOption = None,
+    definitions: DefinitionsOption = None,
+    data: DataOption = None,
+    force: Annotated[bool, typer.Option(help="Compute and publish even when nothing is new.")] = False,
+) -> None:
+    """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
+    settings = _settings(inbox=inbox, definitions=definitions, data_dir=data)
+    from pipelines.company_definitions import DefinitionsError
+    from pipelines.extracts.contract import ContractError
+    from pipelines.publication.inputs import ConflictingDefinitionsError, nothing_new
+    from pipelines.publication.publish import PublishedFileError
+
+    try:
+        if settings.definitions is not None:
+            from pipelines.company_definitions import load_definitions
+
+            load_definitions(settings.definitions)
+        if not force and nothing_new(settings):
+            out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
+            _finish(settings)
+            return
+    except (ContractError, DefinitionsError, ConflictingDefinitionsError, PublishedFileError) as error:
+        _stop(str(error), WRONG_USE)
+    if not _execute(force):
+        _stop(
+            "The run failed; the last publication is untouched. The lines above say why; "
+            "`symmetry ui` shows the run step by step. Correct the cause and run again.",
+            RUN_FAILED,
+        )
+    from pipelines.publication.summary import print_summary
+
+    print_summary(settings.published_path, out)
+    out.print(f"Published: {settings.published_path} (Parquet beside it in {settings.published_dir / 'parquet'})")
+    out.print(f"Report:    {settings.report_path('en')} (French: {settings.report_path('fr').name})")
+    out.print("Next:      `make ui` opens the Dagster UI on http://127.0.0.1:3000")
+    _finish(settings)
+
+
+def _execute(force: bool) -> bool:
+    """Execute the job in this process, against the same instance that the UI shows."""
+    err.print("Loading Dagster and the dbt project (a few seconds)")
+    import dagster as dg
+
+    from pipelines.definitions import defs
+    from pipelines.defs.jobs import SCORECARD_JOB
+
+    job = defs.get_job_def(SCORECARD_JOB)
+    run_config = {"ops": {"landing": {"config": {"force": force}}}}
+    with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
+        # dbt's own event stream goes to standard output line by line; the progress lines say it for people.
+        return job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config).success
+
+
+def _finish(settings: Settings) -> None:
+    from pipelines.extracts.landing import refusals
+
+    waiting = refusals(settings.inbox_dir, settings.quarantine_dir)
+    if not waiting:
+        return
+    err.print(f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:", markup=False)
+    for refusal in waiting:
+        err.print(f"  {refusal.file}: {refusal.message}", markup=False)
+    raise typer.Exit(FILES_REFUSED)
+
+
+@app.command()
+def simulate(
+    out_dir: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: the inbox.")] = None,
+    seed: Annotated[int, typer.Option(help="Equal seeds write equal files.")] = 20261101,
+    if_empty: Annotated[bool, typer.Option("--if-empty", help="Write only when the folder holds no file.")] = False,
+    data: DataOption = None,
+) -> None:
+    """Write the example company's extracts, as its systems would export them."""
+    settings = _settings(data_dir=data)
+    target = (out_dir or settings.inbox_dir).resolve()
+    if if_empty and target.is_dir() and any(path for path in target.iterdir() if not path.name.startswith(".")):
+        out.print(f"{target} holds extracts already; nothing is written.")
+        return
+    from pipelines.simulation.company import simulate as write_company
+
+    err.print("Writing the example company's extracts (a few seconds)")
+    summary = write_company(target, settings.truth_path, seed=seed)
+    for name, rows in summary.rows.items():
+        out.print(f"  {name}: {rows:,} rows")
+    out.print(f"Written to {target}; what was planted is in {settings.truth_path}, which the pipeline never reads.")
+
+
+@app.command()
+def report(
+    lang: Annotated[Language, typer.Option(help="Language of the page.")] = Language.en,
+    period: Annotated[datetime | None, typer.Option(formats=["%Y-%m"], help="Month; default: the last one.")] = None,
+    out_file: Annotated[Path | None, typer.Option("--out", help="The HTML file to write.")] = None,
+    inbox: InboxOption = None,
+    data: DataOption = None,
+) -> None:
+    """Write the first page to look at: one HTML file that needs no network."""
+    settings = _settings(inbox=inbox, data_dir=data)
+    if not settings.published_path.is_file():
+        _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
+    from pipelines.publication.report import write_report
+
+    month: date | None = period.date() if period else None
+    target = out_file or settings.report_path(lang.value)
+    path = write_report(settings.published_path, target, language=lang.value, period=month)
+    out.print(f"Report: {path}")
+
+
+@app.command()
+def show(inbox: InboxOption = None, data: DataOption = None) -> None:
+    """Print the short table of the published scorecard."""
+    settings = _settings(inbox=inbox, data_dir=data)
+    if not settings.published_path.is_file():
+        _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
+    from pipelines.publication.summary import print_summary
+
+    print_summary(settings.published_path, out)
+
+
+@app.command()
+def ui(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 3000,
+    inbox: InboxOption = None,
+    data: DataOption = None,
+) -> None:
+    """Open the Dagster UI on this machine, with the runs that `symmetry run` has made."""
+    _settings(inbox=inbox, data_dir=data)
+    out.print(f"Dagster UI: http://127.0.0.1:{port} (stop with Ctrl-C)")
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    workspace = str(PROJECT_DIR / "workspace.yaml")
+    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
+
+
+if __name__ == "__main__":
+    app()

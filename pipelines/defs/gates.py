@@ -1,0 +1,43 @@
+"""A gate's outcome, said in Dagster's terms: one check result per asset, which expectation, how many rows, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+if TYPE_CHECKING:
+    from expectations.gate import GateResult
+
+
+def check_results(
+    context: dg.AssetCheckExecutionContext, result: GateResult, check: str, assets: Mapping[str, dg.AssetKey]
+) -> Iterator[dg.AssetCheckResult]:
+    """One result an asset, from the outcomes on its table.
+
+    Args:
+        context: the step, whose log gets the failure messages.
+        result: what the gate found.
+        check: the check's name.
+        assets: asset key by table; an outcome on a table that is not listed counts for every asset, since nothing
+            can be trusted when the deliveries' own counts do not add up.
+    """
+    for table, key in assets.items():
+        outcomes = [outcome for outcome in result.outcomes if outcome.table == table or outcome.table not in assets]
+        failures = [outcome for outcome in outcomes if not outcome.success]
+        errors = [outcome for outcome in failures if outcome.severity == "error"]
+        for failure in failures:
+            if failure.table == table or table == next(iter(assets)):
+                context.log.error(failure.message)
+        yield dg.AssetCheckResult(
+            asset_key=key,
+            check_name=check,
+            passed=not failures,
+            severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+            metadata={
+                "expectations": len(outcomes),
+                "failed": len(failures),
+                "findings": dg.MetadataValue.md("\n\n".join(f.message for f in failures) or "All expectations hold."),
+            },
+        )

@@ -1,0 +1,159 @@
+"""Landing: extracts become typed, pseudonymised rows, and the first gate decides whether they may go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import dagster as dg
+import duckdb
+
+from pipelines.defs.extracts import contracts_in_force, extract_key
+from pipelines.defs.gates import check_results
+from pipelines.defs.resources import Workspace
+from pipelines.extracts.contract import Contract
+from pipelines.extracts.deliveries import Receipt, read_receipts
+from pipelines.extracts.entities import ENTITIES
+from pipelines.extracts.landing import create_landing_views, land_inbox
+from pipelines.extracts.pseudonyms import load_or_create_key
+from pipelines.publication.inputs import nothing_new
+from pipelines.settings import Settings
+
+GATE = "landing_gate"
+OWNER = "team:data-engineering"
+
+
+class LandingConfig(dg.Config):
+    """How a run treats what it has already seen."""
+
+    force: bool = False
+    """Recompute and publish even when nothing is new."""
+
+
+def landing_key(entity: str) -> dg.AssetKey:
+    """The asset key of an entity's landing table, e.g. ``landing/case``."""
+    return dg.AssetKey(["landing", entity])
+
+
+def _specs() -> list[dg.AssetSpec]:
+    feeders: dict[str, list[dg.AssetKey]] = {name: [] for name in ENTITIES}
+    for contract in contracts_in_force():
+        for entity in contract.entities():
+            feeders[entity].append(extract_key(contract))
+    return [
+        dg.AssetSpec(
+            key=landing_key(name),
+            deps=feeders[name],
+            description=entity.description,
+            group_name="landing",
+            owners=[OWNER],
+            kinds={"duckdb", "parquet"},
+            skippable=True,
+            metadata={
+                "dagster/column_schema": dg.TableSchema(
+                    columns=[
+                        dg.TableColumn(field.name, field.type, description=field.description) for field in entity.fields
+                    ]
+                )
+            },
+        )
+        for name, entity in ENTITIES.items()
+    ]
+
+
+@dg.multi_asset(specs=_specs(), name="landing", pool="warehouse")
+def landing(
+    context: dg.AssetExecutionContext, config: LandingConfig, workspace: Workspace
+) -> Iterator[dg.MaterializeResult]:
+    """Land what is new in the inbox; when nothing is new since the last publication, the run ends here."""
+    settings = workspace.settings()
+    contracts = contracts_in_force()
+    if not config.force and nothing_new(settings, contracts):
+        context.log.info("Nothing new since the last publication: nothing is computed, nothing is published.")
+        return
+    key = load_or_create_key(settings.key_path, settings.key_from_environment())
+    report = land_inbox(
+        settings.inbox_dir, settings.landing_dir, settings.quarantine_dir, contracts, key, progress=context.log.info
+    )
+    for refusal in report.refused:
+        context.log.warning(f"{refusal.file} is refused ({refusal.reason}): {refusal.message}")
+    by_name = {contract.full_name: contract for contract in contracts}
+    for receipt in report.receipts:
+        _observe(context, by_name[receipt.contract], receipt)
+    live = [receipt for receipt in read_receipts(settings.landing_dir) if receipt.superseded_by is None]
+    if not live:
+        raise dg.Failure(
+            f"Nothing has landed from {settings.inbox_dir}: no file there fits a contract. "
+            "Put extracts there (symmetry simulate writes an example company's), or add a contract."
+        )
+    with duckdb.connect(str(settings.warehouse_path)) as connection:
+        create_landing_views(connection, settings.landing_dir)
+    refused = dg.MetadataValue.md("\n".join(f"- `{r.file}`: {r.message}" for r in report.refused) or "none")
+    for entity in ENTITIES:
+        deliveries = [receipt for receipt in live if entity in receipt.outputs]
+        yield dg.MaterializeResult(
+            asset_key=landing_key(entity),
+            metadata={
+                "dagster/row_count": sum(receipt.outputs[entity] for receipt in deliveries),
+                "deliveries": len(deliveries),
+                "source rows read": sum(receipt.read for receipt in deliveries),
+                "source rows landed": sum(receipt.landed for receipt in deliveries),
+                "source rows quarantined": sum(receipt.quarantined for receipt in deliveries),
+                "exact duplicates": sum(receipt.duplicates for receipt in deliveries),
+                "months touched": _months(deliveries),
+                "files refused in this run": refused,
+            },
+        )
+
+
+def _months(receipts: list[Receipt]) -> str:
+    months = sorted({month for receipt in receipts for month in receipt.months})
+    return f"{months[0]} to {months[-1]} ({len(months)})" if months else "none"
+
+
+def _observe(context: dg.AssetExecutionContext, contract: Contract, receipt: Receipt) -> None:
+    """Write a delivery's figures on the extract's own asset, where the person who owns the source looks."""
+    context.log_event(
+        dg.AssetObservation(
+            asset_key=extract_key(contract),
+            metadata={
+                "file": receipt.file,
+                "delivery": receipt.delivery_id,
+                "bytes": receipt.bytes,
+                "rows read": receipt.read,
+                "rows landed": receipt.landed,
+                "rows quarantined": receipt.quarantined,
+                "exact duplicates": receipt.duplicates,
+                "rows filtered": receipt.filtered,
+                "reasons": receipt.reasons,
+                "months touched": _months([receipt]),
+            },
+        )
+    )
+
+
+@dg.multi_asset_check(
+    name=GATE,
+    specs=[
+        dg.AssetCheckSpec(
+            name=GATE,
+            asset=landing_key(entity),
+            blocking=True,
+            description="Great Expectations at the first door: counts add up, few rows in quarantine, keys, ranges.",
+        )
+        for entity in ENTITIES
+    ],
+    pool="warehouse",
+)
+def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
+    """The first gate: what has landed, checked before any model reads it."""
+    settings: Settings = workspace.settings()
+    from expectations.landing import check_landing
+
+    context.log.info("Checking what has landed (Great Expectations)")
+    result = check_landing(
+        settings.warehouse_path,
+        settings.landing_dir,
+        settings.quarantine_dir,
+        max_quarantine_share=settings.max_quarantine_share,
+    )
+    yield from check_results(context, result, GATE, {f"landing.{entity}": landing_key(entity) for entity in ENTITIES})

@@ -1,0 +1,40 @@
+"""What every stage is handed: the settings of the run, and dbt.
+
+Kept apart from the stages because Dagster hides the other definitions of a module that holds resources.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import dagster as dg
+from dagster_dbt import DbtCliResource
+
+from pipelines.settings import DBT_PROJECT_DIR, Settings
+
+
+class Workspace(dg.ConfigurableResource):
+    """The settings in force when a step starts, so that the UI, a sensor and the command line agree."""
+
+    def settings(self) -> Settings:
+        """Read the settings now, make their folders, and hand them to the processes this step will start."""
+        settings = Settings()
+        settings.make_folders()
+        settings.export_to_processes()
+        return settings
+
+
+def dbt_executable() -> str:
+    """Path of the dbt that is installed beside this Python, whether or not its folder is on PATH."""
+    return str(Path(sys.executable).with_name("dbt"))
+
+
+def build_resources() -> dict[str, object]:
+    """The resources by the names under which the stages ask for them."""
+    return {
+        "workspace": Workspace(),
+        "dbt": DbtCliResource(
+            project_dir=str(DBT_PROJECT_DIR), profiles_dir=str(DBT_PROJECT_DIR), dbt_executable=dbt_executable()
+        ),
+    }

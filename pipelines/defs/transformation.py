@@ -1,0 +1,108 @@
+"""dbt, in two stages with the statistics between them: definitions to indicators, and results to the scorecard."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+
+from pipelines.defs.resources import Workspace, dbt_executable
+from pipelines.publication.inputs import definitions_in_force
+from pipelines.settings import DBT_PROJECT_DIR, Settings
+
+TARGET_DIR = DBT_PROJECT_DIR / "target"
+SELECT_INDICATORS = "resource_type:seed path:models/staging path:models/canonical path:models/indicators"
+SELECT_SCORECARD = "path:models/staging/statistics path:models/scorecard"
+
+
+class Translator(DagsterDbtTranslator):
+    """Groups follow the folders of the dbt project; sources keep the asset keys that their own metadata give."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """The layer: definitions, staging, canonical, indicators or scorecard."""
+        if dbt_resource_props["resource_type"] == "seed":
+            return "definitions"
+        if dbt_resource_props["resource_type"] == "model":
+            return str(dbt_resource_props["fqn"][1])
+        return super().get_group_name(dbt_resource_props)
+
+    def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:
+        """The team that answers for the layer; definitions are the analysts', models the engineers'."""
+        return ["team:people-analytics" if dbt_resource_props["resource_type"] == "seed" else "team:data-engineering"]
+
+
+def _sources() -> Iterator[Path]:
+    for folder in ("models", "macros", "seeds", "tests"):
+        yield from (path for path in (DBT_PROJECT_DIR / folder).rglob("*") if path.is_file())
+    yield DBT_PROJECT_DIR / "dbt_project.yml"
+    yield DBT_PROJECT_DIR / "profiles.yml"
+
+
+@cache
+def manifest_path() -> Path:
+    """dbt's manifest, parsed anew when a file of the dbt project is younger than it.
+
+    Raises:
+        RuntimeError: dbt cannot parse the project; the message carries what dbt says.
+    """
+    manifest = TARGET_DIR / "manifest.json"
+    if manifest.is_file() and manifest.stat().st_mtime >= max(path.stat().st_mtime for path in _sources()):
+        return manifest
+    Settings().export_to_processes()
+    parsed = subprocess.run(
+        [dbt_executable(), "parse", "--quiet", "--project-dir", str(DBT_PROJECT_DIR), "--target-path", str(TARGET_DIR)],
+        cwd=DBT_PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if parsed.returncode != 0:
+        raise RuntimeError(
+            f"dbt cannot parse {DBT_PROJECT_DIR}; correct what it names:\n{parsed.stdout}{parsed.stderr}"
+        )
+    return manifest
+
+
+def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource, message: str) -> Iterator[Any]:
+    """Run ``dbt build`` on the selected models; unit tests are the test suite's, not every night's."""
+    settings = workspace.settings()
+    definitions = definitions_in_force(settings)
+    settings.export_definitions(definitions.folder)
+    context.log.info(f"{message} (dbt, definitions: {definitions.name})")
+    variables = json.dumps({"timezone": settings.timezone})
+    yield from dbt.cli(
+        ["build", "--exclude-resource-type", "unit_test", "--vars", variables],
+        context=context,
+        target_path=settings.warehouse_path.parent / "dbt",
+    ).stream()
+
+
+@dbt_assets(
+    manifest=manifest_path(),
+    select=SELECT_INDICATORS,
+    exclude="path:models/staging/statistics",
+    dagster_dbt_translator=Translator(),
+    name="dbt_indicators",
+    pool="warehouse",
+)
+def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
+    """Definitions, staging, canonical model, and the (n, s1, s2) of every indicator."""
+    yield from _build(context, workspace, dbt, "Building the canonical model and the indicators")
+
+
+@dbt_assets(
+    manifest=manifest_path(),
+    select=SELECT_SCORECARD,
+    dagster_dbt_translator=Translator(),
+    name="dbt_scorecard",
+    pool="warehouse",
+)
+def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
+    """The published marts, from the statistics."""
+    yield from _build(context, workspace, dbt, "Building the scorecard")

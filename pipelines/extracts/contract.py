@@ -1,0 +1,533 @@
+"""The contract of a source file: what its columns are, and which landing fields they feed.
+
+A contract is one YAML file per system and extract. It is read as text only (no YAML guessing of types, so
+`No`, `1e3` or `2025-01-01` stay what was written), unknown or repeated keys are refused, and every error
+names the file and the line. See `contracts/` for examples and docs/ for the recipe.
+"""
+
+from __future__ import annotations
+
+import codecs
+import fnmatch
+import hashlib
+import math
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity, FieldType
+
+#: The contracts that ship with the project.
+CONTRACTS_DIR = Path(__file__).parent / "contracts"
+
+ColumnType = Literal["text", "number", "integer", "boolean", "date", "timestamp"]
+
+#: Landing types that a contract column of a given type may feed.
+_FEEDS: dict[str, set[FieldType]] = {
+    "text": {"VARCHAR"},
+    "number": {"DOUBLE"},
+    "integer": {"BIGINT", "DOUBLE", "VARCHAR"},
+    "boolean": {"BOOLEAN"},
+    "date": {"DATE", "TIMESTAMP"},
+    "timestamp": {"TIMESTAMP", "DATE"},
+}
+
+_NAME = re.compile(r"^[a-z][a-z0-9_]*$")
+
+
+class ContractError(ValueError):
+    """A contract that cannot be used; the message names the file, the line and the remedy."""
+
+
+class _SemanticError(ValueError):
+    """A contract whose parts do not fit together; `where` is the path to the culprit in the document."""
+
+    def __init__(self, message: str, *where: str | int) -> None:
+        super().__init__(message)
+        self.where = where
+
+
+def _blank_is_none(value: object) -> object:
+    return None if value == "" else value
+
+
+Optional_ = BeforeValidator(_blank_is_none)
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FileFormat(_Model):
+    """How the bytes of the file are laid out."""
+
+    type: Literal["csv", "json", "jsonl", "parquet"] = "csv"
+    delimiter: str = ","
+    quote: str = '"'
+    encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
+    thousands: Literal["", " ", ",", ".", "'"] = ""
+    skip_rows_after_header: Annotated[int, Field(ge=0, le=20)] = 0
+    records: str = ""
+
+    @field_validator("delimiter", mode="before")
+    @classmethod
+    def _delimiter(cls, value: object) -> object:
+        text = {"\\t": "\t", "tab": "\t"}.get(str(value), str(value))
+        if len(text) != 1 or not text.isascii() or text in "\r\n\"\0":
+            raise ValueError("the delimiter must be one ASCII character (a tab is written \"\\t\")")
+        return text
+
+    @field_validator("quote")
+    @classmethod
+    def _quote(cls, value: str) -> str:
+        if len(value) > 1 or not value.isascii() or value in {"\r", "\n", "\0"}:
+            raise ValueError("the quote must be one ASCII character, or '' where the file quotes nothing")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, value: str) -> str:
+        try:
+            return codecs.lookup(value).name
+        except LookupError as error:
+            raise ValueError(f"unknown encoding {value!r}; use a Python codec such as utf-8 or cp1252") from error
+
+    @model_validator(mode="after")
+    def _marks(self) -> FileFormat:
+        if self.decimal == self.thousands:
+            raise ValueError("the decimal mark and the thousands mark are the same")
+        if self.delimiter == self.quote:
+            raise ValueError("the delimiter and the quote are the same")
+        return self
+
+
+class Extract(_Model):
+    """Keep a part of the text: where `pattern` (RE2) is found, `replace` (\\1, \\2...) is the new text."""
+
+    pattern: str
+    replace: str = r"\1"
+
+    @field_validator("pattern")
+    @classmethod
+    def _pattern(cls, value: str) -> str:
+        try:
+            re.compile(value)
+        except re.error as error:
+            raise ValueError(f"not a regular expression: {error}") from error
+        return value
+
+
+class Column(_Model):
+    """One column read from the source. A source may be listed twice, under different fields."""
+
+    source: Annotated[str, Field(min_length=1)]
+    field: Annotated[str, Field(min_length=1)]
+    type: ColumnType = "text"
+    required: bool = False
+    optional: bool = False
+    formats: tuple[str, ...] = ()
+    codes: dict[str, str] = {}
+    default: Annotated[str | None, Optional_] = None
+    extract: Extract | None = None
+    min: Annotated[str | None, Optional_] = None
+    max: Annotated[str | None, Optional_] = None
+    missing: tuple[str, ...] = ()
+    blank: Annotated[bool | None, Optional_] = None
+
+    @field_validator("formats", "missing", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits(self) -> Column:
+        if self.required and self.optional:
+            raise ValueError("a column is either required or optional, not both")
+        if not _NAME.match(self.field):
+            raise ValueError(f"field {self.field!r}: use lower-case letters, digits and underscores")
+        if self.formats and self.type not in {"date", "timestamp"}:
+            raise ValueError("formats are for dates and timestamps only")
+        if self.blank is not None and self.type != "boolean":
+            raise ValueError("blank is for booleans only")
+        if self.default is not None and not self.codes:
+            raise ValueError("default goes with codes: it is the value of texts that are not among them")
+        folded = [code.strip().casefold() for code in self.codes]
+        if len(set(folded)) < len(folded):
+            raise ValueError("two codes are the same when capitals are ignored")
+        for name, bound in (("min", self.min), ("max", self.max)):
+            if bound is not None:
+                self._check_bound(name, bound)
+        return self
+
+    def _check_bound(self, name: str, bound: str) -> None:
+        try:
+            if self.type in {"number", "integer"}:
+                float(bound)
+            elif self.type == "date":
+                date.fromisoformat(bound)
+            elif self.type == "timestamp":
+                datetime.fromisoformat(bound)
+            else:
+                raise ValueError
+        except ValueError:
+            raise ValueError(f"{name}: {bound!r} does not fit the type {self.type}") from None
+
+
+class Filter(_Model):
+    """Rows that are no data: dropped and counted, never quarantined."""
+
+    source: Annotated[str, Field(min_length=1)]
+    drop_values: Annotated[tuple[str, ...], Field(min_length=1)]
+    reason: Annotated[str, Field(min_length=1)]
+    optional: bool = False
+
+    @field_validator("drop_values", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class Output(_Model):
+    """One landing entity the source feeds, and how.
+
+    `fields` maps an entity field to a contract field, or to a constant written "=text" ("=" is null).
+    `each` gives one landing row per item, with the item's own mappings on top of `fields`; an item whose
+    `value` is null gives none. `when` names a contract field without which the output does not apply.
+    """
+
+    entity: str
+    fields: dict[str, str] = {}
+    each: tuple[dict[str, str], ...] = ()
+    distinct: bool = False
+    when: Annotated[str | None, Optional_] = None
+
+    def items(self) -> list[dict[str, str]]:
+        """Return the complete mapping of each landing row that one source row gives (at least one)."""
+        if not self.each:
+            return [dict(self.fields)]
+        return [
+            {**self.fields, **{key: value for key, value in item.items() if key != "reversed"}}
+            for item in self.each
+        ]
+
+    def reversed_items(self) -> list[bool]:
+        """Return, for each item of `items()`, whether its scale is turned round."""
+        if not self.each:
+            return [False]
+        return [item.get("reversed", "false").strip().lower() == "true" for item in self.each]
+
+
+class Contract(_Model):
+    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`."""
+
+    system: str
+    name: str
+    version: Annotated[int, Field(ge=1)]
+    description: Annotated[str, Field(min_length=1)]
+    owner: Annotated[str, Field(min_length=1)]
+    match: Annotated[tuple[str, ...], Field(min_length=1)]
+    definitions: Annotated[str | None, Optional_] = None
+    format: FileFormat = FileFormat()
+    timezone: str = "Europe/Paris"
+    version_from: Annotated[str | None, Optional_] = None
+    delivery: Literal["snapshot", "delta"] = "snapshot"
+    personal: tuple[str, ...] = ()
+    columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    filters: tuple[Filter, ...] = ()
+    outputs: tuple[Output, ...] = ()
+
+    path: Path = Field(default=Path(), exclude=True)
+    fingerprint: str = Field(default="", exclude=True)
+
+    @field_validator("system", "name")
+    @classmethod
+    def _plain_name(cls, value: str) -> str:
+        if not _NAME.match(value):
+            raise ValueError(f"{value!r}: use lower-case letters, digits and underscores")
+        return value
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"unknown time zone {value!r}; write it as Europe/Paris") from error
+        return value
+
+    @field_validator("version_from")
+    @classmethod
+    def _version_from(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                groups = re.compile(value).groups
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError("the pattern must have exactly one group, the date as yyyymmdd")
+        return value
+
+    @property
+    def full_name(self) -> str:
+        """System and name, as in `salesforce.case`."""
+        return f"{self.system}.{self.name}"
+
+    def matches(self, file_name: str) -> bool:
+        """Return whether the contract claims a file of that name (globs, capitals ignored)."""
+        folded = file_name.casefold()
+        return any(fnmatch.fnmatchcase(folded, pattern.casefold()) for pattern in self.match)
+
+    def version_of(self, file_name: str) -> datetime | None:
+        """Return the date in the file name by `version_from` (midnight), or None when there is none."""
+        if self.version_from is None:
+            return None
+        found = re.search(self.version_from, file_name)
+        if found is None:
+            return None
+        try:
+            return datetime.strptime(found.group(1), "%Y%m%d")
+        except ValueError:
+            return None
+
+    def resolved_outputs(self) -> tuple[Output, ...]:
+        """Return the outputs with their fields filled in where the contract leaves them to the names."""
+        outputs = self.outputs or (Output(entity=self.name),)
+        own = {column.field for column in self.columns}
+        resolved = []
+        for output in outputs:
+            fields = output.fields
+            if not fields and output.entity in ENTITIES:
+                fields = {name: name for name in ENTITIES[output.entity].names if name in own}
+            resolved.append(output.model_copy(update={"fields": fields}))
+        return tuple(resolved)
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Contract:
+        columns: dict[str, Column] = {}
+        for index, column in enumerate(self.columns):
+            if column.field in columns:
+                raise _SemanticError(f"two columns give the field {column.field!r}", "columns", index)
+            columns[column.field] = column
+        used: set[str] = set()
+        for index, output in enumerate(self.resolved_outputs()):
+            where = ("outputs", index) if self.outputs else ("name",)
+            used |= _check_output(output, columns, where)
+        for index, column in enumerate(self.columns):
+            if column.field not in used:
+                raise _SemanticError(
+                    f"the field {column.field!r} is used by no output; remove the column, or name the field "
+                    "as the entity does",
+                    "columns",
+                    index,
+                )
+        return self
+
+
+def _check_output(output: Output, columns: dict[str, Column], where: tuple[str | int, ...]) -> set[str]:
+    """Check one output against its entity and the contract's columns; return the contract fields it uses."""
+    if output.entity not in ENTITIES:
+        raise _SemanticError(
+            f"unknown entity {output.entity!r}; the entities are {', '.join(sorted(ENTITIES))}", *where
+        )
+    entity = ENTITIES[output.entity]
+    used: set[str] = set()
+    if output.when is not None:
+        if output.when not in columns:
+            raise _SemanticError(f"when: no column gives the field {output.when!r}", *where)
+        used.add(output.when)
+    for index, item in enumerate(output.items()):
+        place = (*where, "each", index) if output.each else where
+        for name, reference in item.items():
+            if name not in entity.names:
+                raise _SemanticError(
+                    f"{entity.name} has no field {name!r}; its fields are {', '.join(entity.names)}", *place
+                )
+            _check_reference(entity, name, reference, columns, place)
+            if not reference.startswith("="):
+                used.add(reference)
+        for field in entity.fields:
+            if field.required and item.get(field.name, "=") == "=":
+                raise _SemanticError(f"{entity.name}.{field.name} must not be null but nothing gives it", *place)
+        if output.each and output.each[index].get("reversed", "false").strip().lower() not in {"true", "false"}:
+            raise _SemanticError("reversed is true or false", *place)
+        if output.reversed_items()[index] and "scale_min" not in entity.names:
+            raise _SemanticError("reversed is for survey answers only", *place)
+    return used
+
+
+def _check_reference(
+    entity: Entity, name: str, reference: str, columns: dict[str, Column], where: tuple[str | int, ...]
+) -> None:
+    field = entity.field(name)
+    if reference.startswith("="):
+        constant = reference[1:]
+        if constant and not _constant_fits(constant, field.type):
+            raise _SemanticError(f"{name}: the constant {constant!r} is no {field.type}", *where)
+        if constant and field.values and constant not in field.values:
+            raise _SemanticError(f"{name}: {constant!r} is not one of {', '.join(field.values)}", *where)
+        if constant and field.identity is not None:
+            raise _SemanticError(f"{name} is an identity and cannot be a constant", *where)
+        return
+    if reference not in columns:
+        raise _SemanticError(
+            f"{name}: no column gives the field {reference!r} (a constant is written \"={reference}\")", *where
+        )
+    column = columns[reference]
+    allowed = _FEEDS[column.type]
+    if field.type not in allowed or (field.identity == BY_SIDE and field.type != "VARCHAR"):
+        raise _SemanticError(
+            f"{name} is {field.type} but the column {column.source!r} is read as {column.type}", *where
+        )
+    if field.values and column.codes:
+        results = {*column.codes.values(), *([column.default] if column.default is not None else [])} - {""}
+        wrong = sorted(results - set(field.values))
+        if wrong:
+            raise _SemanticError(
+                f"{name}: codes give {', '.join(wrong)}, allowed are {', '.join(field.values)}", *where
+            )
+
+
+def _constant_fits(text: str, kind: FieldType) -> bool:
+    try:
+        match kind:
+            case "DOUBLE":
+                return math.isfinite(float(text))
+            case "BIGINT":
+                int(text)
+            case "BOOLEAN":
+                return text in {"true", "false"}
+            case "DATE":
+                date.fromisoformat(text)
+            case "TIMESTAMP":
+                datetime.fromisoformat(text)
+            case "VARCHAR":
+                pass
+    except ValueError:
+        return False
+    return True
+
+
+def _construct(node: yaml.Node, file: Path) -> Any:
+    """Turn a YAML node into dicts, lists and texts; refuse repeated keys."""
+    if isinstance(node, yaml.MappingNode):
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ContractError(f"{file}, line {key_node.start_mark.line + 1}: a key must be plain text")
+            if key_node.value in result:
+                raise ContractError(
+                    f"{file}, line {key_node.start_mark.line + 1}: the key {key_node.value!r} stands twice"
+                )
+            result[key_node.value] = _construct(value_node, file)
+        return result
+    if isinstance(node, yaml.SequenceNode):
+        return [_construct(child, file) for child in node.value]
+    return node.value
+
+
+def _line_of(node: yaml.Node, path: Sequence[str | int]) -> int:
+    """Return the 1-based line of the deepest part of `path` that the document has."""
+    line = node.start_mark.line + 1
+    for step in path:
+        if isinstance(node, yaml.MappingNode):
+            for key_node, value_node in node.value:
+                if key_node.value == step:
+                    line, node = key_node.start_mark.line + 1, value_node
+                    break
+            else:
+                return line
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            return line
+    return line
+
+
+def _problems(error: ValidationError, node: yaml.Node, file: Path) -> Iterator[str]:
+    for problem in error.errors():
+        cause = problem.get("ctx", {}).get("error")
+        where: Sequence[str | int] = cause.where if isinstance(cause, _SemanticError) else problem["loc"]
+        message = str(cause) if isinstance(cause, ValueError) else problem["msg"]
+        if problem["type"] == "extra_forbidden":
+            message = "unknown key; check the spelling"
+        elif problem["type"] == "missing":
+            message = "this key is required"
+        path = ".".join(str(step) for step in where)
+        yield f"{file}, line {_line_of(node, where)}: {path + ': ' if path else ''}{message}"
+
+
+def load_contract(path: Path) -> Contract:
+    """Read one contract file.
+
+    Raises ContractError, naming file and line, for text that is not YAML, unknown, missing or repeated keys,
+    and parts that do not fit together (a field no entity has, a required field nothing gives...).
+    """
+    content = path.read_bytes()
+    try:
+        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
+    except UnicodeDecodeError as error:
+        raise ContractError(f"{path}: a contract is written in UTF-8 ({error.reason})") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark is not None else ""
+        raise ContractError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from error
+    if not isinstance(node, yaml.MappingNode):
+        raise ContractError(f"{path}, line 1: a contract is a mapping of keys, beginning with `system:`")
+    document = _construct(node, path)
+    for reserved in ("path", "fingerprint"):
+        if reserved in document:
+            raise ContractError(f"{path}, line {_line_of(node, (reserved,))}: {reserved}: unknown key")
+    try:
+        contract = Contract.model_validate(document)
+    except ValidationError as error:
+        raise ContractError("\n".join(_problems(error, node, path))) from error
+    return contract.model_copy(update={"path": path, "fingerprint": hashlib.sha256(content).hexdigest()})
+
+
+def load_contracts(*directories: Path) -> list[Contract]:
+    """Read every `*.yml` contract of the directories, sorted by full name.
+
+    A later directory replaces a contract of the same full name, so a company can adapt a shipped one.
+    Raises ContractError listing every bad file at once, or two of the same name in one directory.
+    """
+    found: dict[str, Contract] = {}
+    problems: list[str] = []
+    for directory in directories:
+        here: dict[str, Contract] = {}
+        for path in sorted([*directory.glob("*.yml"), *directory.glob("*.yaml")]):
+            try:
+                contract = load_contract(path)
+            except ContractError as error:
+                problems.append(str(error))
+                continue
+            if contract.full_name in here:
+                problems.append(
+                    f"{path}, line 1: {contract.full_name} is also the name of "
+                    f"{here[contract.full_name].path.name}; give each its own"
+                )
+            here[contract.full_name] = contract
+        found |= here
+    if problems:
+        raise ContractError("\n".join(problems))
+    return [found[name] for name in sorted(found)]

@@ -1,0 +1,116 @@
+"""The ledger of deliveries: a delivery exists if and only if its receipt exists.
+
+Belongs here: the receipt, reading and writing it atomically, the fingerprint of a file and the id of a
+delivery. The rows themselves are landing's business.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.extracts.contract import Contract
+
+#: Folder of the receipts inside the landing folder.
+RECEIPTS = "_receipts"
+
+_CHUNK = 1 << 22
+
+
+class Receipt(BaseModel):
+    """What one delivery brought, proven: read = landed + quarantined + duplicates + filtered (source rows).
+
+    `outputs` counts landing rows per entity (one source row may give several). `version` orders deliveries
+    of one source (naive, UTC). `months` are the calendar months ('YYYY-MM', in the contract's time zone) of
+    the landed events. `personal` says, per source column, 'pseudonymised' or 'dropped'.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    delivery_id: str
+    file: str
+    bytes: int
+    sha256: str
+    system: str
+    contract: str
+    contract_version: int
+    delivery: str = "snapshot"
+    definitions: str | None = None
+    landed_at: datetime
+    version: datetime
+    read: int
+    landed: int
+    quarantined: int
+    duplicates: int
+    filtered: int
+    outputs: dict[str, int]
+    months: list[str]
+    reasons: dict[str, int]
+    filter_reasons: dict[str, int] = {}
+    personal: dict[str, str]
+    superseded_by: str | None = None
+
+    @property
+    def balanced(self) -> bool:
+        """Whether every row read is accounted for, exactly once."""
+        return self.read == self.landed + self.quarantined + self.duplicates + self.filtered
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """SHA-256 of a file's bytes (hex), its size in bytes, and the hash state to go on from."""
+
+    sha256: str
+    bytes: int
+    state: hashlib._Hash
+
+    def delivery_id(self, contract: Contract) -> str:
+        """Return the id of this file read under that contract: 16 hex characters."""
+        digest = self.state.copy()
+        digest.update(contract.full_name.encode())
+        digest.update(contract.fingerprint.encode())
+        return digest.hexdigest()[:16]
+
+
+def fingerprint(path: Path) -> Fingerprint:
+    """Hash a file by chunks (constant memory). OSError when it cannot be read."""
+    digest = hashlib.sha256()
+    size = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            size += len(chunk)
+    return Fingerprint(digest.hexdigest(), size, digest)
+
+
+def read_receipts(landing_dir: Path) -> list[Receipt]:
+    """Return every receipt, superseded ones too, oldest landing first; [] when there is none."""
+    receipts = [
+        Receipt.model_validate_json(path.read_bytes())
+        for path in sorted((landing_dir / RECEIPTS).glob("*.json"))
+    ]
+    return sorted(receipts, key=lambda receipt: (receipt.landed_at, receipt.delivery_id))
+
+
+def live_receipts(landing_dir: Path) -> list[Receipt]:
+    """Return the receipts whose rows count: those that no later landing supersedes."""
+    return [receipt for receipt in read_receipts(landing_dir) if receipt.superseded_by is None]
+
+
+def write_receipt(landing_dir: Path, receipt: Receipt) -> Path:
+    """Write a receipt in one atomic step and return its path."""
+    folder = landing_dir / RECEIPTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{receipt.delivery_id}.json"
+    temporary = folder / f".{receipt.delivery_id}.json.tmp"
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(receipt.model_dump_json(indent=2) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    return path

@@ -1,0 +1,214 @@
+"""Write, audit, publish.
+
+`write_candidate` builds the file beside the published one; a gate audits it; `publish` puts it in place with one
+atomic rename. A reader keeps the file it has open until it reconnects, and never sees a half-written one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+# What the drivers that BI tools ship today (1.2 and later) can open, and 2.0 as well.
+STORAGE_VERSION = "v1.2.0"
+
+# Table to the columns that order its rows, so that equal inputs give equal files.
+PUBLISHED_TABLES = {
+    "scorecard": ("period", "unit_id"),
+    "scorecard_pairs": ("period", "unit_id", "pair_id"),
+    "scorecard_indicators": ("period", "unit_id", "population", "indicator_id"),
+    "dim_unit": ("unit_id",),
+    "dim_period": ("period",),
+    "dim_pair": ("sort_order", "pair_id"),
+    "dim_indicator": ("sort_order", "indicator_id"),
+}
+
+PUBLICATIONS_COMMENT = "History of publications, the newest last: when, from what, and how much was read."
+PUBLICATIONS_COLUMNS = {
+    "publication_id": ("VARCHAR", "Identifier: UTC time of publication and the start of the inputs' fingerprint."),
+    "published_at": ("TIMESTAMP", "When it was published, UTC."),
+    "code_version": ("VARCHAR", "Version of the pipeline and, after the plus sign, of its code."),
+    "definitions": ("VARCHAR", "Name of the folder of definitions in force."),
+    "inputs_fingerprint": ("VARCHAR", "SHA-256 of all that decides the figures; equal inputs publish once."),
+    "deliveries": ("BIGINT", "Number of deliveries that the figures come from."),
+    "rows_read": ("BIGINT", "Source rows read in those deliveries."),
+    "rows_landed": ("BIGINT", "Source rows that landed."),
+    "rows_quarantined": ("BIGINT", "Source rows set aside whole in quarantine, with the reason."),
+    "rows_duplicate": ("BIGINT", "Source rows left out as exact duplicates within their file."),
+    "rows_filtered": ("BIGINT", "Source rows that the contract leaves out, such as survey previews."),
+    "first_period": ("DATE", "First month of the scorecard."),
+    "last_period": ("DATE", "Last month of the scorecard."),
+    "units": ("BIGINT", "Number of organisational units in the scorecard."),
+    "warnings": ("VARCHAR", "What the gates warned of, or null when there was nothing."),
+}
+
+
+class PublishedFileError(RuntimeError):
+    """The published file is there and cannot be read; the message says what to do."""
+
+
+def last_publication(published: Path) -> dict[str, Any] | None:
+    """The newest row of `publications`, by column name, or None when nothing is published yet.
+
+    Raises:
+        PublishedFileError: the file is there and is not a published scorecard.
+    """
+    history = _history(published)
+    return history[-1] if history else None
+
+
+def _history(published: Path) -> list[dict[str, Any]]:
+    if not published.is_file():
+        return []
+    try:
+        with duckdb.connect(str(published), read_only=True) as connection:
+            cursor = connection.execute(
+                f"select {', '.join(PUBLICATIONS_COLUMNS)} from publications order by published_at, publication_id"
+            )
+            return [dict(zip(PUBLICATIONS_COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+    except duckdb.Error as error:
+        raise PublishedFileError(
+            f"{published} cannot be read ({str(error).splitlines()[0]}); move it away and run again with --force"
+        ) from error
+
+
+def new_publication_id(fingerprint: str, now: datetime) -> str:
+    """``20261122T061532Z-1a2b3c4d``: sorts by time, tells the inputs apart."""
+    return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fingerprint[:8]}"
+
+
+def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Mapping[str, Any]) -> dict[str, int]:
+    """Build the file that is to be audited, beside the published one.
+
+    Args:
+        warehouse: the pipeline's DuckDB file; its schema `scorecard` holds the marts. Nobody else may hold it open.
+        candidate: the file to write; an older candidate is replaced.
+        published: the file in force, whose history of publications is carried over.
+        facts: the new row of `publications`, by column; period and unit figures are taken from the scorecard.
+
+    Returns:
+        Rows by table.
+
+    Raises:
+        duckdb.Error: a mart is missing or the file cannot be written.
+    """
+    history = _history(published)
+    candidate.parent.mkdir(parents=True, exist_ok=True)
+    for leftover in (candidate, candidate.with_name(candidate.name + ".wal")):
+        leftover.unlink(missing_ok=True)
+    with duckdb.connect() as connection:
+        connection.execute(f"attach '{_quoted(warehouse)}' as warehouse (read_only)")
+        connection.execute("attach ':memory:' as build")
+        rows = {name: _copy_table(connection, name, order) for name, order in PUBLISHED_TABLES.items()}
+        rows["publications"] = _write_publications(connection, history, facts)
+        connection.execute(f"attach '{_quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
+        connection.execute("copy from database build to candidate")
+        connection.execute("detach candidate")
+    return rows
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, order: tuple[str, ...]) -> int:
+    connection.execute(
+        f"create table build.main.{name} as select * from warehouse.scorecard.{name} order by {', '.join(order)}"
+    )
+    comments = connection.execute(
+        "select null, comment from duckdb_tables() "
+        "where database_name = 'warehouse' and schema_name = 'scorecard' and table_name = $name "
+        "union all "
+        "select column_name, comment from duckdb_columns() "
+        "where database_name = 'warehouse' and schema_name = 'scorecard' and table_name = $name",
+        {"name": name},
+    ).fetchall()
+    for column, comment in comments:
+        _comment(connection, name, column, comment)
+    counted = connection.execute(f"select count(*) from build.main.{name}").fetchall()
+    return int(counted[0][0])
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None) -> None:
+    # COMMENT ON takes no parameter, so the text is quoted here.
+    text = (comment or "").replace("'", "''")
+    target = f"table build.main.{table}" if column is None else f'column build.main.{table}."{column}"'
+    connection.execute(f"comment on {target} is '{text}'")
+
+
+def _write_publications(
+    connection: duckdb.DuckDBPyConnection, history: list[dict[str, Any]], facts: Mapping[str, Any]
+) -> int:
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in PUBLICATIONS_COLUMNS.items())
+    connection.execute(f"create table build.main.publications ({columns})")
+    _comment(connection, "publications", None, PUBLICATIONS_COMMENT)
+    for name, (_, comment) in PUBLICATIONS_COLUMNS.items():
+        _comment(connection, "publications", name, comment)
+    [(first, last, units)] = connection.execute(
+        "select min(period), max(period), count(distinct unit_id) from build.main.scorecard"
+    ).fetchall()
+    newest = {**facts, "first_period": first, "last_period": last, "units": units}
+    marks = ", ".join(f"${name}" for name in PUBLICATIONS_COLUMNS)
+    connection.executemany(f"insert into build.main.publications values ({marks})", [*history, newest])
+    return len(history) + 1
+
+
+def publish(candidate: Path, published: Path) -> Path:
+    """Put an audited candidate in place of the published file, and its Parquet copy beside it.
+
+    The DuckDB file is replaced in one atomic rename. The Parquet files stand in a folder of their own for each
+    publication; `parquet` is a link to the newest, moved in one atomic rename as well. The folder before it is kept,
+    since a reader may still be going through it; older ones are removed.
+
+    Args:
+        candidate: the audited file.
+        published: where readers look, in the same file system.
+
+    Returns:
+        The folder of Parquet files, one a table.
+
+    Raises:
+        OSError: the folder cannot be written; the last publication is then untouched.
+    """
+    folder = published.parent
+    newest = last_publication(candidate)
+    if newest is None:
+        raise PublishedFileError(f"{candidate} has no publication in it; run the job again")
+    parquet = folder / f"parquet-{newest['publication_id']}"
+    _write_parquet(candidate, parquet)
+    _sync(candidate)
+    link = folder / "parquet"
+    temporary = folder / ".parquet-link"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(parquet.name, target_is_directory=True)
+    candidate.replace(published)
+    temporary.replace(link)
+    _sync(folder)
+    for old in sorted(path for path in folder.glob("parquet-*") if path != parquet)[:-1]:
+        shutil.rmtree(old)
+    return parquet
+
+
+def _write_parquet(source: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    with duckdb.connect(str(source), read_only=True) as connection:
+        for name in (*PUBLISHED_TABLES, "publications"):
+            connection.execute(f"copy {name} to '{_quoted(folder / name)}.parquet' (format parquet)")
+    for path in folder.iterdir():
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,173 @@
+"""Every path and knob of the pipeline, in one place.
+
+Values come, in order, from arguments (the command line), environment variables that start with ``SYMMETRY_``, a
+``.env`` file in the working directory, and the defaults below. No other module reads the environment.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+DBT_PROJECT_DIR = PROJECT_DIR / "dbt_project"
+CONTRACTS_DIR = Path(__file__).resolve().parent / "extracts" / "contracts"
+SHIPPED_DEFINITIONS_DIR = DBT_PROJECT_DIR / "seeds"
+
+
+class Settings(BaseSettings):
+    """The effective settings of one run. Paths are absolute once resolved.
+
+    Raises:
+        pydantic.ValidationError: a value is not of its type, out of range, or names a folder that is not there.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SYMMETRY_", env_file=".env", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(PROJECT_DIR / "data", description="Root of landing, quarantine, warehouse, published.")
+    inbox: Path | None = Field(
+        None,
+        description="Folder of extracts to read. Unset: <data_dir>/inbox. An inbox elsewhere is another company: "
+        "what comes of it is kept apart, under <data_dir>/<name of the inbox>.",
+    )
+    definitions: Path | None = Field(
+        None,
+        description="A company's folder of definitions (CSV seeds). Unset: the contracts' own, else the default.",
+    )
+    contracts_dir: Path | None = Field(None, description="A further folder of contracts, beside the shipped ones.")
+    min_respondents: int = Field(5, ge=3, description="k: the fewest people a published figure may stand for.")
+    max_quarantine_share: float = Field(
+        0.10, ge=0, le=1, description="Above this share of bad rows a delivery fails the landing gate."
+    )
+    timezone: str = Field("Europe/Paris", description="The company's time zone: it decides the month of an event.")
+    dagster_home: Path = Field(PROJECT_DIR / "dagster_home", description="Dagster's instance folder.")
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        description="The pseudonym key, 64 hexadecimal digits. Unset: made once in <data_dir>/pseudonym.key.",
+    )
+
+    @field_validator("data_dir", "inbox", "definitions", "contracts_dir", "dagster_home")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return None if value is None else value.expanduser().resolve()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            raise ValueError(f"{value!r} is not a time zone; give an IANA name such as Europe/Paris") from error
+        return value
+
+    @model_validator(mode="after")
+    def _folders_exist(self) -> Self:
+        for name in ("inbox", "definitions", "contracts_dir"):
+            path = getattr(self, name)
+            if path is not None and not path.is_dir():
+                raise ValueError(f"{name}: {path} is not a folder; give an existing folder")
+        return self
+
+    @cached_property
+    def inbox_dir(self) -> Path:
+        """Where extracts are dropped."""
+        return self.inbox or self.data_dir / "inbox"
+
+    @cached_property
+    def company_dir(self) -> Path:
+        """The root of all that is made from this inbox; never shared by two inboxes."""
+        default = self.data_dir / "inbox"
+        return self.data_dir if self.inbox_dir == default else self.data_dir / self.inbox_dir.name
+
+    @cached_property
+    def landing_dir(self) -> Path:
+        """Typed, pseudonymised rows, one Parquet file a delivery and entity."""
+        return self.company_dir / "landing"
+
+    @cached_property
+    def quarantine_dir(self) -> Path:
+        """Rows that could not be read, whole."""
+        return self.company_dir / "quarantine"
+
+    @cached_property
+    def warehouse_path(self) -> Path:
+        """The pipeline's own DuckDB file; nobody else opens it."""
+        return self.company_dir / "warehouse" / "warehouse.duckdb"
+
+    @cached_property
+    def published_dir(self) -> Path:
+        """What readers open: the scorecard and the report."""
+        return self.company_dir / "published"
+
+    @cached_property
+    def published_path(self) -> Path:
+        """The published DuckDB file."""
+        return self.published_dir / "scorecard.duckdb"
+
+    @cached_property
+    def candidate_path(self) -> Path:
+        """The file being audited; beside the published one, so that the rename stays in one file system."""
+        return self.published_dir / ".candidate" / "scorecard.duckdb"
+
+    def report_path(self, language: str) -> Path:
+        """The report in a language ("en" or "fr")."""
+        return self.published_dir / f"report_{language}.html"
+
+    @cached_property
+    def key_path(self) -> Path:
+        """The pseudonym key's file (mode 0600)."""
+        return self.data_dir / "pseudonym.key"
+
+    @cached_property
+    def truth_path(self) -> Path:
+        """What the simulator planted; the pipeline never reads it."""
+        return self.data_dir / "simulation_truth.json"
+
+    def contract_dirs(self) -> list[Path]:
+        """The folders in which contracts are looked for."""
+        return [CONTRACTS_DIR] + ([self.contracts_dir] if self.contracts_dir else [])
+
+    def key_from_environment(self) -> str | None:
+        """The pseudonym key as given in the environment, or None."""
+        return self.pseudonym_key.get_secret_value() if self.pseudonym_key else None
+
+    def make_folders(self) -> None:
+        """Make every folder that a run writes to; the ones that hold people's data are closed to others (0700)."""
+        for path in (self.inbox_dir, self.landing_dir, self.quarantine_dir, self.warehouse_path.parent):
+            path.mkdir(parents=True, exist_ok=True)
+        for path in (self.landing_dir, self.quarantine_dir, self.warehouse_path.parent):
+            path.chmod(0o700)
+        self.published_dir.mkdir(parents=True, exist_ok=True)
+        self.dagster_home.mkdir(parents=True, exist_ok=True)
+
+    def export_to_processes(self) -> None:
+        """Hand these settings to this process's libraries and to those it starts (dbt, the UI), telemetry off.
+
+        dbt, Dagster and Great Expectations read environment variables only; this is the one place that sets them.
+        """
+        values: dict[str, object] = {
+            "DAGSTER_HOME": self.dagster_home,
+            "DBT_PROFILES_DIR": DBT_PROJECT_DIR,
+            "DO_NOT_TRACK": "1",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
+            "GX_ANALYTICS_ENABLED": "False",
+            "SYMMETRY_WAREHOUSE": self.warehouse_path,
+            "SYMMETRY_DATA_DIR": self.data_dir,
+            "SYMMETRY_INBOX": self.inbox,
+            "SYMMETRY_DEFINITIONS": self.definitions,
+            "SYMMETRY_CONTRACTS_DIR": self.contracts_dir,
+            "SYMMETRY_MIN_RESPONDENTS": self.min_respondents,
+            "SYMMETRY_MAX_QUARANTINE_SHARE": self.max_quarantine_share,
+            "SYMMETRY_TIMEZONE": self.timezone,
+        }
+        os.environ.update({name: str(value) for name, value in values.items() if value is not None})
+
+    def export_definitions(self, folder: Path) -> None:
+        """Tell dbt which folder of definitions holds its seeds."""
+        os.environ["SYMMETRY_DEFINITIONS_DIR"] = str(folder)

@@ -1,0 +1,254 @@
+"""Scores of indicators: from windows of (n, s1, s2) to value, interval and 0-100 score (method §2-3, §13).
+
+The rule of k is applied here, where the people behind a row are still known: what leaves this module is already
+safe to publish row by row.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+
+from pipelines.confidentiality.suppression import OK, check_k, empty_suppressed, null_unless, row_status
+from pipelines.statistics import intervals
+from pipelines.statistics.intervals import Array, Estimates
+
+COMPOSITE = "composite"
+"""Indicators named `composite.<mirror>.<side>` hold each respondent's own mean over the pairs of a mirror, on the
+0-100 score scale. They carry the error of an index (method §4) and are never shown as indicators."""
+
+KEY = ("unit_id", "period", "population", "indicator_id")
+
+INDICATOR_SCORES: dict[str, pl.DataType] = {
+    "unit_id": pl.String(),
+    "period": pl.Date(),
+    "population": pl.String(),
+    "indicator_id": pl.String(),
+    "window_months": pl.Int64(),
+    "n": pl.Float64(),
+    "people": pl.Int64(),
+    "value": pl.Float64(),
+    "value_lower": pl.Float64(),
+    "value_upper": pl.Float64(),
+    "value_se": pl.Float64(),
+    "score": pl.Float64(),
+    "score_lower": pl.Float64(),
+    "score_upper": pl.Float64(),
+    "score_se": pl.Float64(),
+    "variance_source": pl.String(),
+    "status": pl.String(),
+}
+"""Columns of the frame that `indicator_scores` returns, in order, with their types."""
+
+ESTIMATES = tuple(name for name in INDICATOR_SCORES if name.startswith(("value", "score")))
+
+_SOURCE = {"proportion": "binomial", "nps": "multinomial", "rate": "poisson"}
+_NPS_MULTIPLIER = 100.0
+
+
+@dataclass(frozen=True)
+class Definitions:
+    """The definitions in force, one frame per CSV seed of the same name (columns as in the seed's header).
+
+    indicators: indicator_id, side, kind, multiplier, value_min, value_max, protects (others are ignored).
+    goalposts: indicator_id, floor, goal. windows: indicator_id, window_months, min_n.
+    mirror_pairs: pair_id, mirror, client_indicator_id, collaborator_indicator_id.
+    weights: scope ('mirror' or 'pair'), id, weight.
+    """
+
+    indicators: pl.DataFrame
+    goalposts: pl.DataFrame
+    windows: pl.DataFrame
+    mirror_pairs: pl.DataFrame
+    weights: pl.DataFrame
+
+
+def indicator_scores(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int) -> pl.DataFrame:
+    """Value, 95 % interval and score of every indicator, unit, period and population.
+
+    windows: unit_id, period, population, indicator_id, window_months, n, s1, s2, people, conservative; one row per
+    the first four. units: unit_id, period, unit_level; one row per unit and period that has a scorecard. k: the
+    smallest number of people a figure about people may rest on.
+
+    Returns the columns of `INDICATOR_SCORES`, sorted by key; values in displayed units (multiplier · s1/n), scores
+    in points of 0-100. Rows of a unit and period not in `units`, or of an indicator not in force, are left out.
+    An indicator without goalposts keeps its value and has no score. Status `suppressed` empties every number and
+    the source of variance; `insufficient` (n below min_n) keeps n and people.
+
+    Raises ValueError when a key occurs twice, a kind is unknown, or k is below the floor. Formulae: method §2-3.
+    """
+    check_k(k)
+    rows = _pooled(_described(windows, definitions, units)).with_columns(status=row_status(k))
+    shown = _scored(_estimated(rows.filter(pl.col("status") == OK)))
+    scores = rows.join(shown.select(*KEY, *ESTIMATES, "variance_source"), on=KEY, how="left", validate="1:1")
+    scores = scores.select(pl.col(name).cast(dtype) for name, dtype in INDICATOR_SCORES.items())
+    scores = null_unless(scores, [*ESTIMATES, "variance_source"])
+    scores = empty_suppressed(scores, keep=["window_months"], also=["variance_source"])
+    return scores.sort(KEY)
+
+
+def _described(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame) -> pl.DataFrame:
+    """Windows with their indicator's definition, goalposts, min_n and the unit's level; sorted by key."""
+    twice = windows.select(KEY).filter(pl.struct(KEY).is_duplicated())
+    if twice.height:
+        raise ValueError(
+            f"indicator_windows holds {twice.height} rows whose key occurs more than once, first "
+            f"{twice.row(0)}; the key is {', '.join(KEY)}."
+        )
+    text = {"indicator_id": pl.String, "kind": pl.String, "protects": pl.String}
+    number = {"multiplier": pl.Float64, "value_min": pl.Float64, "value_max": pl.Float64}
+    described = definitions.indicators.select(*(pl.col(name).cast(dtype) for name, dtype in (text | number).items()))
+    composites = _composites(windows).join(described, on="indicator_id", how="anti")
+    described = pl.concat([described, composites.select(described.columns)])
+    unknown = described.filter(~pl.col("kind").is_in([*_SOURCE, "mean"]).fill_null(False))
+    if unknown.height:
+        raise ValueError(
+            f"Indicator {unknown['indicator_id'][0]!r} has kind {unknown['kind'][0]!r}; the kinds are "
+            f"{', '.join([*_SOURCE, 'mean'])}."
+        )
+    goalposts = pl.concat(
+        [
+            definitions.goalposts.select(
+                pl.col("indicator_id").cast(pl.String), pl.col("floor", "goal").cast(pl.Float64)
+            ),
+            # A composite already is on the score scale.
+            composites.select("indicator_id", floor=pl.lit(0.0), goal=pl.lit(100.0)),
+        ]
+    ).unique("indicator_id", keep="first", maintain_order=True)
+    min_n = definitions.windows.select(pl.col("indicator_id").cast(pl.String), pl.col("min_n").cast(pl.Float64)).unique(
+        "indicator_id", keep="first", maintain_order=True
+    )
+    levels = units.select("unit_id", "period", pl.col("unit_level").cast(pl.String))
+    return (
+        windows.with_columns(pl.col("n", "s1", "s2").cast(pl.Float64), pl.col("people").cast(pl.Int64))
+        .with_columns(pl.col("conservative").cast(pl.Boolean).fill_null(False))
+        .join(levels, on=["unit_id", "period"], how="inner", validate="m:1")
+        .join(described, on="indicator_id", how="inner", validate="m:1")
+        .join(goalposts, on="indicator_id", how="left", validate="m:1")
+        .join(min_n, on="indicator_id", how="left", validate="m:1")
+        .with_columns(
+            pl.when(pl.col("kind") == "nps")
+            .then(_NPS_MULTIPLIER)
+            .otherwise(pl.col("multiplier").fill_null(1.0))
+            .alias("multiplier"),
+            pl.col("min_n").fill_null(1.0),
+        )
+        # One order whatever the input's, so that floating-point sums do not depend on it.
+        .sort(KEY)
+    )
+
+
+def _composites(windows: pl.DataFrame) -> pl.DataFrame:
+    """The definitions of the composites that occur: a mean on 0-100, about the people of their side."""
+    part = pl.col("indicator_id").str.split_exact(".", 2)
+    return (
+        windows.select(pl.col("indicator_id").cast(pl.String).unique())
+        .filter(pl.col("indicator_id").str.starts_with(f"{COMPOSITE}."))
+        .with_columns(
+            kind=pl.lit("mean"),
+            protects=part.struct.field("field_2"),
+            multiplier=pl.lit(1.0),
+            value_min=pl.lit(0.0),
+            value_max=pl.lit(100.0),
+        )
+        .sort("indicator_id")
+    )
+
+
+def _pooled(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add `pooled`, the variance of one answer in displayed units, and `pooled_known`.
+
+    Pooled within indicator, period, level and population: Σ(n-1)s² / Σ(n-1). Where nobody varies or nobody has
+    two answers it is the variance of a uniform answer between the indicator's bounds. Rows whose variance is only
+    a bound do not enter.
+    """
+    own = intervals.sample_variance(
+        (rows["s1"] * rows["multiplier"]).to_numpy(),
+        (rows["s2"] * rows["multiplier"] ** 2).to_numpy(),
+        rows["n"].to_numpy(),
+    )
+    group = ["indicator_id", "period", "unit_level", "population"]
+    counts = pl.col("own").is_not_nan() & ~pl.col("conservative") & (pl.col("kind") == "mean")
+    freedom = pl.when(counts).then(pl.col("n") - 1.0).otherwise(0.0)
+    squares = pl.when(counts).then((pl.col("n") - 1.0) * pl.col("own")).otherwise(0.0)
+    # Bounds of one answer; without them the distance of the goalposts, without those the size of the value.
+    spread = pl.coalesce(
+        (pl.col("value_max") - pl.col("value_min")).abs(),
+        (pl.col("goal") - pl.col("floor")).abs(),
+        pl.max_horizontal((pl.col("multiplier") * pl.col("s1") / pl.col("n")).abs().fill_nan(1.0), pl.lit(1.0)),
+    )
+    pooled = squares.sum().over(group) / freedom.sum().over(group)
+    return (
+        rows.with_columns(own=pl.Series(own))
+        .with_columns(pooled=pooled)
+        .with_columns(pooled_known=pl.col("pooled").is_finite() & (pl.col("pooled") > 0))
+        .with_columns(
+            pooled=pl.when("pooled_known").then(pl.col("pooled")).otherwise(spread**2 / 12.0),
+        )
+    )
+
+
+def _estimated(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add value, value_lower, value_upper, value_se (displayed units) and variance_source."""
+    kind = rows["kind"].to_numpy()
+    multiplier, n, s1, s2, pooled = (
+        rows[name].cast(pl.Float64).to_numpy() for name in ("multiplier", "n", "s1", "s2", "pooled")
+    )
+    smallest, largest = (rows[name].fill_null(float("nan")).to_numpy() for name in ("value_min", "value_max"))
+    total, squares = s1 * multiplier, s2 * multiplier**2
+    # The largest variance the answers can have. At a bound of the scale it is nothing, and no error is ever
+    # nothing, so there the row is treated as identical answers are: its own spread of zero is moderated.
+    bound = squares / n - (total / n) ** 2
+    bounded = rows["conservative"].to_numpy() & (bound > 1e-9 * pooled)
+    moderated = intervals.moderated_variance(total, squares, pooled, n)
+    by_kind: dict[str, Estimates] = {
+        "proportion": _times(intervals.wilson(s1, n), multiplier),
+        "nps": _times(intervals.adjusted_wald_nps(s1, s2, n), multiplier),
+        "rate": _times(intervals.exact_poisson(s1, n), multiplier),
+        "mean": intervals.mean_interval(
+            total, np.where(bounded, bound, moderated), n, smallest=smallest, largest=largest
+        ),
+    }
+    columns = {
+        f"value_{name}" if name != "value" else name: np.select(
+            [kind == which for which in by_kind],
+            [getattr(estimates, name) for estimates in by_kind.values()],
+            default=np.nan,
+        )
+        for name in Estimates._fields
+    }
+    source = (
+        pl.when(pl.col("kind") != "mean")
+        .then(
+            pl.when(pl.col("conservative") & (pl.col("kind") == "nps"))
+            .then(pl.lit("bound"))
+            .otherwise(pl.col("kind").replace_strict(_SOURCE, default=None, return_dtype=pl.String))
+        )
+        .when(pl.Series(bounded, dtype=pl.Boolean))
+        .then(pl.lit("bound"))
+        .when("pooled_known")
+        .then(pl.lit("moderated"))
+        .otherwise(pl.lit("prior"))
+    )
+    return rows.with_columns(source.alias("variance_source"), *(pl.Series(k, v) for k, v in columns.items()))
+
+
+def _times(estimates: Estimates, multiplier: Array) -> Estimates:
+    """The same estimates in displayed units."""
+    return Estimates(*(part * multiplier for part in estimates))
+
+
+def _scored(rows: pl.DataFrame) -> pl.DataFrame:
+    """Add score, score_lower, score_upper (0-100, clipped) and score_se (not clipped), through the goalposts."""
+    slope = 100.0 / (pl.col("goal") - pl.col("floor"))
+
+    def score(name: str) -> pl.Expr:
+        return ((pl.col(name) - pl.col("floor")) * slope).clip(0.0, 100.0)
+
+    return rows.with_columns(
+        score=score("value"),
+        # Where low is good the slope is negative and the bounds change places.
+        score_lower=pl.min_horizontal(score("value_lower"), score("value_upper")),
+        score_upper=pl.max_horizontal(score("value_lower"), score("value_upper")),
+        score_se=pl.col("value_se") * slope.abs(),
+    )

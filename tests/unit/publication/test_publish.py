@@ -1,0 +1,146 @@
+"""Write, audit, publish: comments and types travel, one rename, history kept, and older drivers can read the file."""
+
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines.publication.publish import (
+    PUBLICATIONS_COLUMNS,
+    PUBLISHED_TABLES,
+    PublishedFileError,
+    last_publication,
+    new_publication_id,
+    publish,
+    write_candidate,
+)
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Path:
+    path = tmp_path / "warehouse.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create schema scorecard")
+        for name, keys in PUBLISHED_TABLES.items():
+            columns = ", ".join(f"{'date ' if key == 'period' else ''}'2026-10-01' as {key}" for key in keys)
+            extra = "" if "unit_id" in keys else ", 'a' as unit_id"
+            connection.execute(f"create table scorecard.{name} as select {columns}{extra}, 1.5 as figure")
+            connection.execute(f"comment on table scorecard.{name} is 'It''s {name}'")
+            connection.execute(f"comment on column scorecard.{name}.figure is 'a figure; of {name}'")
+    return path
+
+
+def facts(fingerprint: str) -> dict[str, object]:
+    now = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)
+    known: dict[str, object] = dict.fromkeys(PUBLICATIONS_COLUMNS, None)
+    return known | {
+        "publication_id": new_publication_id(fingerprint, now),
+        "published_at": now.replace(tzinfo=None),
+        "inputs_fingerprint": fingerprint,
+    }
+
+
+def test_publication_id_sorts_by_time_in_utc() -> None:
+    assert new_publication_id("0123456789", datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)) == "20260102T030405Z-01234567"
+
+
+def test_comments_rows_and_history_travel(warehouse: Path, tmp_path: Path) -> None:
+    published = tmp_path / "published" / "scorecard.duckdb"
+    candidate = tmp_path / "published" / ".candidate" / "scorecard.duckdb"
+    for fingerprint in ("first000", "second00"):
+        rows = write_candidate(warehouse, candidate, published, facts(fingerprint))
+        parquet = publish(candidate, published)
+    assert rows == dict.fromkeys(PUBLISHED_TABLES, 1) | {"publications": 2}
+    newest = last_publication(published)
+    assert newest is not None
+    assert newest["inputs_fingerprint"] == "second00"
+    assert newest["units"] == 1
+    with duckdb.connect(str(published), read_only=True) as connection:
+        tables = dict(connection.sql("select table_name, comment from duckdb_tables()").fetchall())
+        column = connection.execute(
+            "select comment from duckdb_columns() where table_name = 'dim_unit' and column_name = 'figure'"
+        ).fetchall()
+        undescribed = connection.sql(
+            "select column_name from duckdb_columns() where table_name = 'publications' and coalesce(comment, '') = ''"
+        ).fetchall()
+    assert tables["dim_pair"] == "It's dim_pair"
+    assert column == [("a figure; of dim_unit",)]
+    assert undescribed == []
+    assert not candidate.exists()
+    assert {path.stem for path in parquet.iterdir()} == set(tables)
+    assert pl.read_parquet(published.parent / "parquet" / "publications.parquet").height == 2
+
+
+def test_only_the_newest_two_parquet_folders_stay(warehouse: Path, tmp_path: Path) -> None:
+    published = tmp_path / "published" / "scorecard.duckdb"
+    candidate = tmp_path / "published" / "candidate.duckdb"
+    for fingerprint in ("aaaaaaaa", "bbbbbbbb", "cccccccc"):
+        write_candidate(warehouse, candidate, published, facts(fingerprint))
+        publish(candidate, published)
+    folders = sorted(path.name[-8:] for path in published.parent.glob("parquet-*"))
+    assert folders == ["bbbbbbbb", "cccccccc"]
+    assert (published.parent / "parquet").resolve().name.endswith("cccccccc")
+
+
+def test_a_reader_keeps_its_file_while_another_is_published(warehouse: Path, tmp_path: Path) -> None:
+    published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
+    write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    publish(candidate, published)
+    script = (
+        "import duckdb, sys\n"
+        f"connection = duckdb.connect({str(published)!r}, read_only=True)\n"
+        "print(connection.execute('select count(*) from publications').fetchall()[0][0], flush=True)\n"
+        "sys.stdin.readline()\n"
+        "print(connection.execute('select count(*) from publications').fetchall()[0][0], flush=True)\n"
+    )
+    reader = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert reader.stdout is not None
+    assert reader.stdout.readline().strip() == "1"
+    write_candidate(warehouse, candidate, published, facts("bbbbbbbb"))
+    publish(candidate, published)
+    answer, _ = reader.communicate("go on\n", timeout=60)
+    assert answer.strip() == "1"
+    newest = last_publication(published)
+    assert newest is not None
+    assert newest["inputs_fingerprint"] == "bbbbbbbb"
+
+
+def test_duckdb_1_5_reads_the_file(warehouse: Path, tmp_path: Path) -> None:
+    published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
+    write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    publish(candidate, published)
+    cli = Path(sys.executable).with_name("duckdb")
+    version = subprocess.run([cli, "--version"], capture_output=True, text=True, check=True).stdout
+    assert version.startswith("v1.5")
+    query = "select figure from dim_unit; select comment from duckdb_tables() where table_name = 'scorecard'"
+    answer = subprocess.run(
+        [cli, "-readonly", "-csv", "-noheader", str(published), query], capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split("\n")[:2] == ["1.5", '"It\'s scorecard"']
+
+
+def test_a_file_that_is_no_scorecard_is_named_with_the_remedy(tmp_path: Path) -> None:
+    broken = tmp_path / "scorecard.duckdb"
+    broken.write_bytes(b"not a database, but long enough to be looked at" * 200)
+    with pytest.raises(PublishedFileError, match="move it away and run again with --force"):
+        last_publication(broken)
+
+
+def test_nothing_published_yet(tmp_path: Path) -> None:
+    assert last_publication(tmp_path / "scorecard.duckdb") is None
+
+
+def test_a_failed_write_leaves_the_last_publication(warehouse: Path, tmp_path: Path) -> None:
+    published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
+    write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    publish(candidate, published)
+    before = published.read_bytes()
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("drop table scorecard.dim_pair")
+    with pytest.raises(duckdb.Error, match="dim_pair"):
+        write_candidate(warehouse, candidate, published, facts("bbbbbbbb"))
+    assert published.read_bytes() == before
