@@ -110,17 +110,17 @@ def _execute(force: bool) -> bool:
     from pipelines.definitions import defs
     from pipelines.defs.jobs import SCORECARD_JOB
 
-    job = defs.get_job_def(SCORECARD_JOB)
-    run_config = {"ops": {"landing": {"config": {"force": force}}}}
+    job = defs.resolve_job_def(SCORECARD_JOB)
+    run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}
     with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
         # dbt's own event stream goes to standard output line by line; the progress lines say it for people.
         return job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config).success
 
 
 def _finish(settings: Settings) -> None:
-    from pipelines.extracts.landing import refusals
+    from pipelines.extracts.deliveries import read_refusals
 
-    waiting = refusals(settings.inbox_dir, settings.quarantine_dir)
+    waiting = read_refusals(settings.landing_dir, settings.inbox_dir)
     if not waiting:
         return
     err.print(f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:", markup=False)
@@ -146,8 +146,8 @@ def simulate(
 
     err.print("Writing the example company's extracts (a few seconds)")
     summary = write_company(target, settings.truth_path, seed=seed)
-    for name, rows in summary.rows.items():
-        out.print(f"  {name}: {rows:,} rows")
+    for file in summary.files:
+        out.print(f"  {file.path.name}: {file.rows:,} rows")
     out.print(f"Written to {target}; what was planted is in {settings.truth_path}, which the pipeline never reads.")
 
 
@@ -163,11 +163,13 @@ def report(
     settings = _settings(inbox=inbox, data_dir=data)
     if not settings.published_path.is_file():
         _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
+    from pipelines.publication.inputs import definitions_in_force
     from pipelines.publication.report import write_report
 
     month: date | None = period.date() if period else None
     target = out_file or settings.report_path(lang.value)
-    path = write_report(settings.published_path, target, language=lang.value, period=month)
+    bar = definitions_in_force(settings).parameters["bar"]
+    path = write_report(settings.published_path, target, language=lang.value, period=month, bar=bar)
     out.print(f"Report: {path}")
 
 

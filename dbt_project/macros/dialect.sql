@@ -1,22 +1,16 @@
 {#-
     The only place where DuckDB and Spark SQL differ: one macro per need, one line per engine.
-    Everything else in the models must be common to both. Calls go through engine(), so that the
-    variable `dialect` can render the Spark text on a machine that has no Spark (tests do that).
+    Everything else in the models must be common to both. With the variable `dialect` set to spark the
+    Spark text is rendered whatever the engine, on a machine that has no Spark (tests do that).
 
     Dates are DATE, `ts` is a TIMESTAMP without zone in UTC. Null in, null out, everywhere.
 -#}
 
-{#- The engine's own version of a dispatched macro: engine('local_date')(ts). -#}
-{% macro engine(name) -%}
-    {%- if var('dialect', '') -%}
-        {{ return(context[var('dialect') ~ '__' ~ name]) }}
-    {%- endif -%}
-    {{ return(adapter.dispatch(name, 'symmetry')) }}
-{%- endmacro %}
-
-
 {#- The calendar day of a UTC timestamp in the company's time zone (variable `timezone`). -#}
-{% macro local_date(ts) -%}{{ return(engine('local_date')(ts)) }}{%- endmacro %}
+{% macro local_date(ts) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__local_date(ts)) }}{%- endif -%}
+    {{ return(adapter.dispatch('local_date', 'symmetry')(ts)) }}
+{%- endmacro %}
 {% macro duckdb__local_date(ts) -%}
     cast(timezone('{{ var("timezone") }}', timezone('UTC', {{ ts }})) as date)
 {%- endmacro %}
@@ -26,40 +20,58 @@
 
 
 {#- The first day of the month of a date. -#}
-{% macro month_start(d) -%}{{ return(engine('month_start')(d)) }}{%- endmacro %}
+{% macro month_start(d) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__month_start(d)) }}{%- endif -%}
+    {{ return(adapter.dispatch('month_start', 'symmetry')(d)) }}
+{%- endmacro %}
 {% macro duckdb__month_start(d) -%}cast(date_trunc('month', {{ d }}) as date){%- endmacro %}
 {% macro spark__month_start(d) -%}trunc({{ d }}, 'MM'){%- endmacro %}
 
 
 {#- The last day of the month of a date. -#}
-{% macro month_end(d) -%}{{ return(engine('month_end')(d)) }}{%- endmacro %}
+{% macro month_end(d) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__month_end(d)) }}{%- endif -%}
+    {{ return(adapter.dispatch('month_end', 'symmetry')(d)) }}
+{%- endmacro %}
 {% macro duckdb__month_end(d) -%}last_day({{ d }}){%- endmacro %}
 {% macro spark__month_end(d) -%}last_day({{ d }}){%- endmacro %}
 
 {#- The same under the engines' own name. -#}
-{% macro last_day(d) -%}{{ return(engine('month_end')(d)) }}{%- endmacro %}
+{% macro last_day(d) -%}{{ return(month_end(d)) }}{%- endmacro %}
 
 
 {#- A date n months later (n may be a column or negative); the day is cut to the month's last. -#}
-{% macro add_months(d, n) -%}{{ return(engine('add_months')(d, n)) }}{%- endmacro %}
+{% macro add_months(d, n) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__add_months(d, n)) }}{%- endif -%}
+    {{ return(adapter.dispatch('add_months', 'symmetry')(d, n)) }}
+{%- endmacro %}
 {% macro duckdb__add_months(d, n) -%}cast({{ d }} + to_months(cast({{ n }} as integer)) as date){%- endmacro %}
 {% macro spark__add_months(d, n) -%}add_months({{ d }}, cast({{ n }} as int)){%- endmacro %}
 
 
 {#- A date n days later (n may be a column or negative). -#}
-{% macro add_days(d, n) -%}{{ return(engine('add_days')(d, n)) }}{%- endmacro %}
+{% macro add_days(d, n) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__add_days(d, n)) }}{%- endif -%}
+    {{ return(adapter.dispatch('add_days', 'symmetry')(d, n)) }}
+{%- endmacro %}
 {% macro duckdb__add_days(d, n) -%}({{ d }} + cast({{ n }} as integer)){%- endmacro %}
 {% macro spark__add_days(d, n) -%}date_add({{ d }}, cast({{ n }} as int)){%- endmacro %}
 
 
 {#- Whole days from date a to date b (b - a); the days of an inclusive span are this plus 1. -#}
-{% macro days_between(a, b) -%}{{ return(engine('days_between')(a, b)) }}{%- endmacro %}
+{% macro days_between(a, b) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__days_between(a, b)) }}{%- endif -%}
+    {{ return(adapter.dispatch('days_between', 'symmetry')(a, b)) }}
+{%- endmacro %}
 {% macro duckdb__days_between(a, b) -%}date_diff('day', {{ a }}, {{ b }}){%- endmacro %}
 {% macro spark__days_between(a, b) -%}cast(datediff({{ b }}, {{ a }}) as bigint){%- endmacro %}
 
 
 {#- Calendar months from the month of date a to the month of date b. -#}
-{% macro months_between(a, b) -%}{{ return(engine('months_between')(a, b)) }}{%- endmacro %}
+{% macro months_between(a, b) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__months_between(a, b)) }}{%- endif -%}
+    {{ return(adapter.dispatch('months_between', 'symmetry')(a, b)) }}
+{%- endmacro %}
 {% macro duckdb__months_between(a, b) -%}date_diff('month', {{ a }}, {{ b }}){%- endmacro %}
 {% macro spark__months_between(a, b) -%}
     cast(months_between(trunc({{ b }}, 'MM'), trunc({{ a }}, 'MM')) as bigint)
@@ -67,7 +79,10 @@
 
 
 {#- Hours from timestamp a to timestamp b, with decimals. -#}
-{% macro hours_between(a, b) -%}{{ return(engine('hours_between')(a, b)) }}{%- endmacro %}
+{% macro hours_between(a, b) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__hours_between(a, b)) }}{%- endif -%}
+    {{ return(adapter.dispatch('hours_between', 'symmetry')(a, b)) }}
+{%- endmacro %}
 {% macro duckdb__hours_between(a, b) -%}(date_diff('microsecond', {{ a }}, {{ b }}) / 3600000000.0e0){%- endmacro %}
 {% macro spark__hours_between(a, b) -%}
     ((unix_micros({{ b }}) - unix_micros({{ a }})) / 3600000000.0e0)

@@ -1,7 +1,5 @@
 """The doors: one external asset per contract, so that lineage starts at the file another system exports."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from pipelines.extracts.contract import Contract, load_contracts

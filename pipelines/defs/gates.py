@@ -1,7 +1,5 @@
 """A gate's outcome, said in Dagster's terms: one check result per asset, which expectation, how many rows, examples."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
@@ -12,7 +10,7 @@ if TYPE_CHECKING:
 
 
 def check_results(
-    context: dg.AssetCheckExecutionContext, result: GateResult, check: str, assets: Mapping[str, dg.AssetKey]
+    context: dg.AssetCheckExecutionContext, result: "GateResult", check: str, assets: Mapping[str, dg.AssetKey]
 ) -> Iterator[dg.AssetCheckResult]:
     """One result an asset, from the outcomes on its table.
 

@@ -1,7 +1,5 @@
 """The one job, the same whoever starts it: the command line, the UI, a schedule or a sensor."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 SCORECARD_JOB = "scorecard"

@@ -1,17 +1,17 @@
 """Landing: extracts become typed, pseudonymised rows, and the first gate decides whether they may go on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
+from functools import partial
 
 import dagster as dg
 import duckdb
 
 from pipelines.defs.extracts import contracts_in_force, extract_key
 from pipelines.defs.gates import check_results
+from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace
 from pipelines.extracts.contract import Contract
-from pipelines.extracts.deliveries import Receipt, read_receipts
+from pipelines.extracts.deliveries import Receipt, live_receipts
 from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.landing import create_landing_views, land_inbox
 from pipelines.extracts.pseudonyms import load_or_create_key
@@ -37,7 +37,7 @@ def landing_key(entity: str) -> dg.AssetKey:
 def _specs() -> list[dg.AssetSpec]:
     feeders: dict[str, list[dg.AssetKey]] = {name: [] for name in ENTITIES}
     for contract in contracts_in_force():
-        for entity in contract.entities():
+        for entity in {output.entity for output in contract.resolved_outputs()}:
             feeders[entity].append(extract_key(contract))
     return [
         dg.AssetSpec(
@@ -68,18 +68,23 @@ def landing(
     settings = workspace.settings()
     contracts = contracts_in_force()
     if not config.force and nothing_new(settings, contracts):
-        context.log.info("Nothing new since the last publication: nothing is computed, nothing is published.")
+        say(context, "Nothing new since the last publication: nothing is computed, nothing is published.")
         return
     key = load_or_create_key(settings.key_path, settings.key_from_environment())
     report = land_inbox(
-        settings.inbox_dir, settings.landing_dir, settings.quarantine_dir, contracts, key, progress=context.log.info
+        settings.inbox_dir,
+        settings.landing_dir,
+        settings.quarantine_dir,
+        contracts,
+        key,
+        progress=partial(say, context),
     )
     for refusal in report.refused:
         context.log.warning(f"{refusal.file} is refused ({refusal.reason}): {refusal.message}")
     by_name = {contract.full_name: contract for contract in contracts}
     for receipt in report.receipts:
         _observe(context, by_name[receipt.contract], receipt)
-    live = [receipt for receipt in read_receipts(settings.landing_dir) if receipt.superseded_by is None]
+    live = live_receipts(settings.landing_dir)
     if not live:
         raise dg.Failure(
             f"Nothing has landed from {settings.inbox_dir}: no file there fits a contract. "
@@ -149,7 +154,7 @@ def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -
     settings: Settings = workspace.settings()
     from expectations.landing import check_landing
 
-    context.log.info("Checking what has landed (Great Expectations)")
+    say(context, "Checking what has landed (Great Expectations)")
     result = check_landing(
         settings.warehouse_path,
         settings.landing_dir,

@@ -1,6 +1,4 @@
-"""What a person at a terminal reads while a run goes on: a line a stage, errors in full, and no machinery."""
-
-from __future__ import annotations
+"""What a person at a terminal reads while a run goes on: a line a stage, failures in full, and no machinery."""
 
 import logging
 import sys
@@ -8,20 +6,46 @@ from typing import Any
 
 import dagster as dg
 
-FAILURE_EVENTS = {"STEP_FAILURE", "RUN_FAILURE", "PIPELINE_FAILURE"}
+_FOR_PEOPLE = {"for_people": True}
+
+
+def say(context: dg.AssetExecutionContext | dg.AssetCheckExecutionContext, message: str) -> None:
+    """Log a line of progress: in the UI like any other, on a terminal one of the few that are shown."""
+    context.log.info(message, extra=_FOR_PEOPLE)
+
+
+def failure_text(event: Any) -> str | None:
+    """The innermost cause of a failed step, as its author worded it; None for every other event."""
+    if event is None or event.event_type_value != "STEP_FAILURE":
+        return None
+    data = event.step_failure_data
+    if data.user_failure_data is not None and data.user_failure_data.description:
+        return str(data.user_failure_data.description)
+    error = data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return f"step {event.step_key} failed: {error.message.strip() if error else 'no reason was given'}"
 
 
 class _ProgressFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         meta: dict[str, Any] = getattr(record, "dagster_meta", {})
-        message = meta.get("orig_message") or record.getMessage()
+        message = failure_text(meta.get("dagster_event")) or meta.get("orig_message") or record.getMessage()
         mark = {logging.WARNING: "warning: ", logging.ERROR: "error: "}.get(record.levelno, "")
         return f"{self.formatTime(record, '%H:%M:%S')}  {mark}{message}"
 
 
-def _is_for_people(record: logging.LogRecord) -> bool:
-    event = getattr(record, "dagster_meta", {}).get("dagster_event")
-    return event is None or event.event_type_value in FAILURE_EVENTS
+def _is_shown(record: logging.LogRecord) -> bool:
+    """Progress lines, warnings and errors of the stages, and failed steps.
+
+    Steps that never ran because an earlier one failed say nothing new, so what Dagster itself logs of them is left out.
+    """
+    meta: dict[str, Any] = getattr(record, "dagster_meta", {})
+    if meta.get("dagster_event") is not None:
+        return failure_text(meta["dagster_event"]) is not None
+    if str(meta.get("orig_message", "")).startswith("Dependencies for step"):
+        return False
+    return getattr(record, "for_people", False) or record.levelno >= logging.WARNING
 
 
 @dg.logger(description="A line a stage, on standard error.")
@@ -30,6 +54,6 @@ def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     logger = logging.Logger("symmetry", level=logging.INFO)
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_ProgressFormatter())
-    handler.addFilter(_is_for_people)
+    handler.addFilter(_is_shown)
     logger.addHandler(handler)
     return logger

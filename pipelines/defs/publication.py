@@ -1,7 +1,5 @@
 """Write, audit, publish, as three steps that ops can see: candidate, gate, published scorecard and report."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -9,9 +7,11 @@ import dagster as dg
 import duckdb
 
 from pipelines.defs.gates import check_results
+from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace
 from pipelines.extracts.contract import load_contracts
-from pipelines.publication.inputs import code_version, definitions_in_force, inputs_fingerprint, live_receipts
+from pipelines.extracts.deliveries import live_receipts
+from pipelines.publication.inputs import code_version, definitions_in_force, inputs_fingerprint
 from pipelines.publication.publish import PUBLISHED_TABLES, new_publication_id, publish, write_candidate
 from pipelines.settings import Settings
 
@@ -44,7 +44,7 @@ def _facts(settings: Settings) -> dict[str, object]:
 
 @dg.asset(
     key=CANDIDATE_KEY,
-    deps=[dg.AssetKey([name]) for name in PUBLISHED_TABLES],
+    deps=[dg.AssetKey(["scorecard", name]) for name in PUBLISHED_TABLES],
     group_name="publication",
     owners=[OWNER],
     kinds={"duckdb"},
@@ -53,7 +53,7 @@ def _facts(settings: Settings) -> dict[str, object]:
 def candidate(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """The file that is to be published, written beside the published one and not yet audited."""
     settings = workspace.settings()
-    context.log.info("Writing the candidate publication")
+    say(context, "Writing the candidate publication")
     rows = write_candidate(settings.warehouse_path, settings.candidate_path, settings.published_path, _facts(settings))
     return dg.MaterializeResult(metadata={f"rows of {name}": count for name, count in rows.items()})
 
@@ -74,7 +74,7 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
     settings = workspace.settings()
     from expectations.published import check_published
 
-    context.log.info("Checking the candidate publication (Great Expectations)")
+    say(context, "Checking the candidate publication (Great Expectations)")
     result = check_published(settings.candidate_path, min_respondents=settings.min_respondents)
     yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
 
@@ -98,7 +98,7 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
             "and s.parent_unit_id is null order by 1"
         ).fetchall()
         [(rows,)] = connection.execute("select count(*) from scorecard").fetchall()
-    context.log.info(f"Published {settings.published_path}")
+    say(context, f"Published {settings.published_path}")
     table = (
         "| unit | status | client | collaborator | gap | symmetry index | quadrant |\n|---|---|---|---|---|---|---|\n"
     )
@@ -119,9 +119,10 @@ def report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Materi
     from pipelines.publication.report import write_report
 
     settings = workspace.settings()
-    context.log.info("Writing the report")
+    say(context, "Writing the report")
+    bar = definitions_in_force(settings).parameters["bar"]
     paths = [
-        write_report(settings.published_path, settings.report_path(language), language=language, period=None)
+        write_report(settings.published_path, settings.report_path(language), language=language, period=None, bar=bar)
         for language in ("en", "fr")
     ]
     return dg.MaterializeResult(metadata={path.name: dg.MetadataValue.url(path.as_uri()) for path in paths})

@@ -3,8 +3,6 @@
 Kept apart from the stages because Dagster hides the other definitions of a module that holds resources.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """dbt, in two stages with the statistics between them: definitions to indicators, and results to the scorecard."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -12,13 +10,15 @@ from typing import Any
 import dagster as dg
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
+from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
 from pipelines.publication.inputs import definitions_in_force
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 
 TARGET_DIR = DBT_PROJECT_DIR / "target"
-SELECT_INDICATORS = "resource_type:seed path:models/staging path:models/canonical path:models/indicators"
-SELECT_SCORECARD = "path:models/staging/statistics path:models/scorecard"
+SELECT_INDICATORS = "resource_type:seed symmetry.staging symmetry.canonical symmetry.indicators"
+STATISTICS_STAGING = "symmetry.staging.statistics"
+SELECT_SCORECARD = f"{STATISTICS_STAGING} symmetry.scorecard"
 
 
 class Translator(DagsterDbtTranslator):
@@ -74,7 +74,7 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
     settings = workspace.settings()
     definitions = definitions_in_force(settings)
     settings.export_definitions(definitions.folder)
-    context.log.info(f"{message} (dbt, definitions: {definitions.name})")
+    say(context, f"{message} (dbt, definitions: {definitions.name})")
     variables = json.dumps({"timezone": settings.timezone})
     yield from dbt.cli(
         ["build", "--exclude-resource-type", "unit_test", "--vars", variables],
@@ -86,7 +86,7 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
 @dbt_assets(
     manifest=manifest_path(),
     select=SELECT_INDICATORS,
-    exclude="path:models/staging/statistics",
+    exclude=STATISTICS_STAGING,
     dagster_dbt_translator=Translator(),
     name="dbt_indicators",
     pool="warehouse",

@@ -88,8 +88,8 @@ class FileFormat(_Model):
     @classmethod
     def _delimiter(cls, value: object) -> object:
         text = {"\\t": "\t", "tab": "\t"}.get(str(value), str(value))
-        if len(text) != 1 or not text.isascii() or text in "\r\n\"\0":
-            raise ValueError("the delimiter must be one ASCII character (a tab is written \"\\t\")")
+        if len(text) != 1 or not text.isascii() or text in '\r\n"\0':
+            raise ValueError('the delimiter must be one ASCII character (a tab is written "\\t")')
         return text
 
     @field_validator("quote")
@@ -221,8 +221,7 @@ class Output(_Model):
         if not self.each:
             return [dict(self.fields)]
         return [
-            {**self.fields, **{key: value for key, value in item.items() if key != "reversed"}}
-            for item in self.each
+            {**self.fields, **{key: value for key, value in item.items() if key != "reversed"}} for item in self.each
         ]
 
     def reversed_items(self) -> list[bool]:
@@ -328,10 +327,17 @@ class Contract(_Model):
             if column.field in columns:
                 raise _SemanticError(f"two columns give the field {column.field!r}", "columns", index)
             columns[column.field] = column
+        outputs = [
+            (output, ("outputs", index) if self.outputs else ("name",))
+            for index, output in enumerate(self.resolved_outputs())
+        ]
         used: set[str] = set()
-        for index, output in enumerate(self.resolved_outputs()):
-            where = ("outputs", index) if self.outputs else ("name",)
-            used |= _check_output(output, columns, where)
+        for output, where in outputs:
+            if output.entity not in ENTITIES:
+                raise _SemanticError(
+                    f"unknown entity {output.entity!r}; the entities are {', '.join(sorted(ENTITIES))}", *where
+                )
+            used |= {reference for item in output.items() for reference in item.values()} | {output.when or ""}
         for index, column in enumerate(self.columns):
             if column.field not in used:
                 raise _SemanticError(
@@ -340,21 +346,16 @@ class Contract(_Model):
                     "columns",
                     index,
                 )
+        for output, where in outputs:
+            _check_output(output, columns, where)
         return self
 
 
-def _check_output(output: Output, columns: dict[str, Column], where: tuple[str | int, ...]) -> set[str]:
-    """Check one output against its entity and the contract's columns; return the contract fields it uses."""
-    if output.entity not in ENTITIES:
-        raise _SemanticError(
-            f"unknown entity {output.entity!r}; the entities are {', '.join(sorted(ENTITIES))}", *where
-        )
+def _check_output(output: Output, columns: dict[str, Column], where: tuple[str | int, ...]) -> None:
+    """Check one output against its entity and the contract's columns."""
     entity = ENTITIES[output.entity]
-    used: set[str] = set()
-    if output.when is not None:
-        if output.when not in columns:
-            raise _SemanticError(f"when: no column gives the field {output.when!r}", *where)
-        used.add(output.when)
+    if output.when is not None and output.when not in columns:
+        raise _SemanticError(f"when: no column gives the field {output.when!r}", *where)
     for index, item in enumerate(output.items()):
         place = (*where, "each", index) if output.each else where
         for name, reference in item.items():
@@ -363,8 +364,6 @@ def _check_output(output: Output, columns: dict[str, Column], where: tuple[str |
                     f"{entity.name} has no field {name!r}; its fields are {', '.join(entity.names)}", *place
                 )
             _check_reference(entity, name, reference, columns, place)
-            if not reference.startswith("="):
-                used.add(reference)
         for field in entity.fields:
             if field.required and item.get(field.name, "=") == "=":
                 raise _SemanticError(f"{entity.name}.{field.name} must not be null but nothing gives it", *place)
@@ -372,7 +371,6 @@ def _check_output(output: Output, columns: dict[str, Column], where: tuple[str |
             raise _SemanticError("reversed is true or false", *place)
         if output.reversed_items()[index] and "scale_min" not in entity.names:
             raise _SemanticError("reversed is for survey answers only", *place)
-    return used
 
 
 def _check_reference(
@@ -390,7 +388,7 @@ def _check_reference(
         return
     if reference not in columns:
         raise _SemanticError(
-            f"{name}: no column gives the field {reference!r} (a constant is written \"={reference}\")", *where
+            f'{name}: no column gives the field {reference!r} (a constant is written "={reference}")', *where
         )
     column = columns[reference]
     allowed = _FEEDS[column.type]

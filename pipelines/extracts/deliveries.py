@@ -7,6 +7,7 @@ delivery. The rows themselves are landing's business.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,9 @@ from pipelines.extracts.contract import Contract
 
 #: Folder of the receipts inside the landing folder.
 RECEIPTS = "_receipts"
+
+#: What the last pass over the inbox refused.
+REFUSED = "_refused.json"
 
 _CHUNK = 1 << 22
 
@@ -91,8 +95,7 @@ def fingerprint(path: Path) -> Fingerprint:
 def read_receipts(landing_dir: Path) -> list[Receipt]:
     """Return every receipt, superseded ones too, oldest landing first; [] when there is none."""
     receipts = [
-        Receipt.model_validate_json(path.read_bytes())
-        for path in sorted((landing_dir / RECEIPTS).glob("*.json"))
+        Receipt.model_validate_json(path.read_bytes()) for path in sorted((landing_dir / RECEIPTS).glob("*.json"))
     ]
     return sorted(receipts, key=lambda receipt: (receipt.landed_at, receipt.delivery_id))
 
@@ -114,3 +117,31 @@ def write_receipt(landing_dir: Path, receipt: Receipt) -> Path:
         os.fsync(file.fileno())
     temporary.replace(path)
     return path
+
+
+class Refusal(BaseModel):
+    """A file that did not land: its name, the reason's code, and a message with the remedy."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: str
+    reason: str
+    message: str
+
+
+def write_refusals(landing_dir: Path, refusals: list[Refusal]) -> None:
+    """Keep what the last pass over the inbox refused, so that a later command can still say it."""
+    folder = landing_dir / RECEIPTS
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / ".refused.tmp"
+    temporary.write_text(json.dumps([refusal.model_dump() for refusal in refusals], indent=2), encoding="utf-8")
+    temporary.replace(landing_dir / REFUSED)
+
+
+def read_refusals(landing_dir: Path, inbox: Path) -> list[Refusal]:
+    """Return what the last pass refused and still lies in the inbox."""
+    path = landing_dir / REFUSED
+    if not path.is_file():
+        return []
+    refusals = [Refusal.model_validate(item) for item in json.loads(path.read_text(encoding="utf-8"))]
+    return [refusal for refusal in refusals if (inbox / refusal.file).exists()]

@@ -70,9 +70,7 @@ class Entity:
     def schema_sql(self) -> str:
         """Return the body of a CREATE TABLE: quoted column names, types, NOT NULL where required."""
         required = {field.name for field in self.fields if field.required}
-        return ", ".join(
-            f'"{name}" {kind}{" NOT NULL" if name in required else ""}' for name, kind in self.columns
-        )
+        return ", ".join(f'"{name}" {kind}{" NOT NULL" if name in required else ""}' for name, kind in self.columns)
 
     def empty_select_sql(self) -> str:
         """Return a SELECT with the entity's columns and types and no row (for a view without files)."""
@@ -81,9 +79,7 @@ class Entity:
 
 
 def _unit(required: bool = False, key: bool = False) -> Field:
-    return Field(
-        "unit_id", "VARCHAR", "Organisational unit, as the source names it.", required=required, key=key
-    )
+    return Field("unit_id", "VARCHAR", "Organisational unit, as the source names it.", required=required, key=key)
 
 
 _CHANNEL = Field("channel", "VARCHAR", "How the contact came in or went out (phone, e-mail, shop...).")
@@ -150,9 +146,7 @@ _ENTITIES = (
             Field("client_id", "VARCHAR", "Client, pseudonym.", identity="client", required=True),
             _unit(),
             Field("contacted_at", "TIMESTAMP", "When, UTC.", required=True),
-            Field(
-                "kind", "VARCHAR", "Why the client was called.", required=True, values=("proactive", "callback")
-            ),
+            Field("kind", "VARCHAR", "Why the client was called.", required=True, values=("proactive", "callback")),
             _CHANNEL,
         ),
         event="contacted_at",

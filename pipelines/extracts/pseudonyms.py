@@ -84,7 +84,7 @@ def bind_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
 def pseudonym_sql(expression: str, domain: str) -> str:
     """Return SQL for the pseudonym of a VARCHAR expression; null stays null.
 
-    `domain` is the name of the identity domain, a trusted word. The connection must have been given the key by `bind_key`.
+    `domain` is the name of the identity domain. The connection must have been given the key by `bind_key`.
     HMAC(K, m) = H(K_outer || H(K_inner || m)), RFC 2104; equal to `pseudonym` for every text.
     """
     return pseudonym_in_sql(expression, "'" + domain.replace("'", "''") + "'")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.company_definitions import Definitions, definitions_fingerprint, load_definitions
 from pipelines.extracts.contract import Contract, load_contracts
-from pipelines.extracts.deliveries import Receipt, read_receipts
+from pipelines.extracts.deliveries import live_receipts
 from pipelines.extracts.landing import pending_fingerprint
 from pipelines.publication.publish import last_publication
 from pipelines.settings import DBT_PROJECT_DIR, PROJECT_DIR, SHIPPED_DEFINITIONS_DIR, Settings
@@ -20,11 +20,6 @@ CODE_SUFFIXES = {".py", ".sql", ".yml", ".j2"}
 
 class ConflictingDefinitionsError(ValueError):
     """The deliveries that have landed were written for different definitions, and no setting chooses."""
-
-
-def live_receipts(landing_dir: Path) -> list[Receipt]:
-    """The deliveries in force: landed and not superseded."""
-    return [receipt for receipt in read_receipts(landing_dir) if receipt.superseded_by is None]
 
 
 def definitions_folder(settings: Settings, stated: set[str]) -> Path:

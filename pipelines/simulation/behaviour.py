@@ -18,11 +18,11 @@ from pipelines.simulation.units import Teams
 SECONDS_A_DAY = 86_400
 CASE_KINDS = ("complaint", "incident", "request", "question")
 CASE_MOMENTS = ("complaint", "breakdown", "store_visit", "information_request")
-CASE_RATES = (0.032, 0.075, 0.19, 0.15)
+CASE_RATES = (0.034, 0.10, 0.29, 0.22)
 """Cases per client-month at the base level, in the order of CASE_KINDS."""
 CASE_SLOPES = (-1 / 28, -1 / 60, 0.0, 0.0)
 REQUEST_KINDS = ("irritant", "suggestion", "hr_request", "it_request")
-REQUEST_RATES = (0.15, 0.06, 0.09, 0.08)
+REQUEST_RATES = (0.10, 0.06, 0.09, 0.08)
 REQUEST_SLOPES = (-1 / 28, 1 / 35, 0.0, 0.0)
 Seconds = npt.NDArray[np.int64]
 
@@ -85,9 +85,7 @@ def _handled(opened: Seconds, delay_hours: FloatArray, lost: npt.NDArray[np.bool
     return np.where(lost | (moment >= horizon), -1, moment)
 
 
-def cases(
-    seed: int, calendar: Calendar, teams: Teams, planted: Planted, clients: Clients, volume: float = 1.0
-) -> pl.DataFrame:
+def cases(seed: int, calendar: Calendar, planted: Planted, clients: Clients, volume: float = 1.0) -> pl.DataFrame:
     """Client cases: client, team, opened, first_reply, resolved, reopens, kind, theme, channel, moment.
 
     `volume` scales the number of cases per client. Sorted by opening.
@@ -109,8 +107,8 @@ def cases(
     opened = _moments(rng, day, round_the_clock=0.15)
     horizon = calendar.days * SECONDS_A_DAY
     hard = np.array([1.6, 1.2, 1.0, 0.6])[kind]
-    reply = _delays(rng, 8.5 * np.ones(count), 1.0, quick, 22.0)
-    solve = reply + _delays(rng, 30.0 * hard, 0.95, mood, 25.0)
+    reply = _delays(rng, 11.0 * np.ones(count), 1.0, quick, 22.0)
+    solve = reply + _delays(rng, 42.0 * hard, 0.95, mood, 25.0)
     first_reply = _handled(opened, reply, rng.random(count) < 0.012, horizon)
     resolved = _handled(opened, solve, (rng.random(count) < 0.025) | (first_reply < 0), horizon)
     reopens = rng.poisson(0.09 * np.exp(-mood / 25.0) * hard)
@@ -137,9 +135,7 @@ def cases(
     ).sort("opened", "client", maintain_order=True)
 
 
-def contacts(
-    seed: int, calendar: Calendar, teams: Teams, planted: Planted, clients: Clients, answers: pl.DataFrame
-) -> pl.DataFrame:
+def contacts(seed: int, calendar: Calendar, planted: Planted, clients: Clients, answers: pl.DataFrame) -> pl.DataFrame:
     """Contacts made by the teams: client, team, contacted (seconds, -1 not held), day, kind, channel.
 
     Kinds: proactive, callback (after a detractor's answer, most of them within 7 days), and what CRM systems
@@ -187,9 +183,7 @@ def contacts(
     ).sort("day", "client", "kind", maintain_order=True)
 
 
-def requests(
-    seed: int, calendar: Calendar, teams: Teams, planted: Planted, staff: Staff
-) -> pl.DataFrame:
+def requests(seed: int, calendar: Calendar, planted: Planted, staff: Staff) -> pl.DataFrame:
     """Internal requests: employee, team, opened, first_reply, resolved, reopens, kind, theme, used (or null)."""
     rng = stream(seed, "requests")
     team_by_month = _monthly_team(staff.team, staff.team_after, staff.split, calendar)
@@ -210,28 +204,30 @@ def requests(
     # A suggestion waits for a committee: its answer is counted in days, the others' in hours.
     median = np.array([16.0, 300.0, 18.0, 9.0])[kind]
     reply = _delays(rng, median, 0.95, quick, 24.0)
-    solve = reply + _delays(rng, np.array([55.0, 400.0, 40.0, 24.0])[kind], 0.95, mood, 26.0)
+    solve = reply + _delays(rng, np.array([95.0, 400.0, 40.0, 24.0])[kind], 0.95, mood, 26.0)
     first_reply = _handled(opened, reply, rng.random(count) < 0.03, horizon)
     resolved = _handled(opened, solve, (rng.random(count) < 0.05) | (first_reply < 0), horizon)
     reopens = rng.poisson(0.08 * np.exp(-mood / 25.0), count)
     theme = np.array(THEMES)[rng.integers(0, len(THEMES), count)]
     theme = np.where(rng.random(count) < 0.38, np.array(planted.themes)[team], theme)
     used = (rng.random(count) < logistic(-0.8 + mood / 25.0)) & (resolved >= 0)
-    return pl.DataFrame(
-        {
-            "employee": employee,
-            "team": team,
-            "opened": opened,
-            "first_reply": first_reply,
-            "resolved": resolved,
-            "reopens": np.where(resolved < 0, 0, reopens),
-            "kind": np.array(REQUEST_KINDS)[kind],
-            "theme": theme,
-            "used": used,
-        }
-    ).with_columns(
-        used=pl.when(pl.col("kind") == "suggestion").then(pl.col("used")).otherwise(None)
-    ).sort("opened", "employee", maintain_order=True)
+    return (
+        pl.DataFrame(
+            {
+                "employee": employee,
+                "team": team,
+                "opened": opened,
+                "first_reply": first_reply,
+                "resolved": resolved,
+                "reopens": np.where(resolved < 0, 0, reopens),
+                "kind": np.array(REQUEST_KINDS)[kind],
+                "theme": theme,
+                "used": used,
+            }
+        )
+        .with_columns(used=pl.when(pl.col("kind") == "suggestion").then(pl.col("used")).otherwise(None))
+        .sort("opened", "employee", maintain_order=True)
+    )
 
 
 def absences(seed: int, calendar: Calendar, planted: Planted, staff: Staff) -> pl.DataFrame:
@@ -240,14 +236,14 @@ def absences(seed: int, calendar: Calendar, planted: Planted, staff: Staff) -> p
     team_by_month = _monthly_team(staff.team, staff.team_after, staff.split, calendar)
     level = planted.collaborator[team_by_month, np.arange(calendar.months)[None, :]] - 67.0
     tenths = np.exp(-level / 30.0)
-    sick, sick_day = _events(rng, calendar, staff.hired, staff.left, 0.085 * tenths)
+    sick, sick_day = _events(rng, calendar, staff.hired, staff.left, 0.13 * tenths)
     rest, rest_day = _events(rng, calendar, staff.hired, staff.left, np.full(level.shape, 0.45))
     rare, rare_day = _events(rng, calendar, staff.hired, staff.left, np.full(level.shape, 0.012))
     employee = np.concatenate([sick, rest, rare])
     start = np.concatenate([sick_day, rest_day, rare_day])
     length = np.concatenate(
         [
-            np.ceil(rng.lognormal(1.35, 0.95, len(sick))).clip(1, 120),
+            np.ceil(rng.lognormal(1.6, 1.0, len(sick))).clip(1, 120),
             rng.choice([1, 3, 5, 7, 12], len(rest)),
             rng.integers(1, 20, len(rare)),
         ]
@@ -262,9 +258,7 @@ def absences(seed: int, calendar: Calendar, planted: Planted, staff: Staff) -> p
     return (
         table.filter(pl.col("hours") > 0)
         .sort("employee", "start", "end", maintain_order=True)
-        .filter(
-            (pl.col("start") > pl.col("end").cum_max().shift(1).over("employee").fill_null(-1))
-        )
+        .filter(pl.col("start") > pl.col("end").cum_max().shift(1).over("employee").fill_null(-1))
         .sort("start", "employee", maintain_order=True)
     )
 

@@ -239,9 +239,7 @@ def _spells(people: Staff, teams: Teams) -> pl.DataFrame:
         table.with_columns(pl.col("end").cast(pl.Int64))
         .sort("end")
         .join_asof(heads, left_on="end", right_on="since", by="team", strategy="backward", check_sortedness=False)
-        .with_columns(
-            manager=pl.when(pl.col("manager") == pl.col("employee")).then(None).otherwise(pl.col("manager"))
-        )
+        .with_columns(manager=pl.when(pl.col("manager") == pl.col("employee")).then(None).otherwise(pl.col("manager")))
     )
     return joined.select("employee", "team", "start", "end", "fte", "manager").sort("employee", "start")
 

@@ -7,8 +7,9 @@ drawn from these levels only, so that what is planted shows both in what is done
 from dataclasses import dataclass, field
 
 import numpy as np
+import polars as pl
 
-from pipelines.simulation.randomness import FloatArray, stream
+from pipelines.simulation.randomness import FloatArray, IntArray, stream
 from pipelines.simulation.timeline import Calendar
 from pipelines.simulation.units import Organisation
 
@@ -113,7 +114,7 @@ def plant(seed: int, calendar: Calendar, organisation: Organisation) -> Planted:
 
     drift = Drift(region=2, onset=months * 5 // 12, slope=-1.0)
     eligible = np.flatnonzero(teams.settled & (teams.region != drift.region))
-    chosen = [int(t) for t in rng.permutation(eligible)]
+    chosen = _one_a_site_first(rng.permutation(eligible), teams.site)
     rupture_count = int(np.clip(count // 12, 3, 8))
     ruptures = _ruptures(rng, chosen[:rupture_count], months)
     actions = _actions(chosen[rupture_count : rupture_count + 6], months)
@@ -155,6 +156,13 @@ def plant(seed: int, calendar: Calendar, organisation: Organisation) -> Planted:
         themes=[THEMES[site_theme[s]] for s in teams.site],
         marker_shift=marker_shift,
     )
+
+
+def _one_a_site_first(shuffled: IntArray, site: IntArray) -> list[int]:
+    """The teams in an order that takes one of each site before a second of any, so sites stay comparable."""
+    order = pl.DataFrame({"team": shuffled, "site": site[shuffled]})
+    turn = pl.int_range(pl.len()).over("site")
+    return [int(t) for t in order.sort(turn, maintain_order=True)["team"]]
 
 
 def _ruptures(rng: np.random.Generator, teams: list[int], months: int) -> list[Rupture]:

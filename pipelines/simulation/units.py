@@ -157,7 +157,7 @@ def _unit_versions(
     ]
     rows += [(r, n, COMPANY_ID, "region", founded, NEVER) for r, n in zip(region_ids, REGIONS, strict=True)]
     rows += [
-        (s, f"Site de {city}", region_ids[r], "site", founded, NEVER)
+        (s, f"Site {city}", region_ids[r], "site", founded, NEVER)
         for s, city, r in zip(site_ids, cities, site_region, strict=True)
     ]
     for t, unit_id in enumerate(teams.ids):

@@ -106,6 +106,15 @@ def _described(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFr
             f"Indicator {unknown['indicator_id'][0]!r} has kind {unknown['kind'][0]!r}; the kinds are "
             f"{', '.join([*_SOURCE, 'mean'])}."
         )
+    needed = described.filter(pl.col("kind").is_in(["mean", "nps"]))["indicator_id"].implode()
+    bare = windows.filter(
+        pl.col("s1").is_null() | (pl.col("s2").is_null() & pl.col("indicator_id").is_in(needed)), pl.col("n") > 0
+    )
+    if bare.height:
+        raise ValueError(
+            f"{bare.height} rows of indicator_windows lack the sum their estimate needs (s1; for kinds mean and nps "
+            f"s2 too), first {bare.select(KEY).row(0)}. A feed without sd must bring its largest s2."
+        )
     goalposts = pl.concat(
         [
             definitions.goalposts.select(

@@ -62,13 +62,14 @@ level_{{ level }} as (
 {% endfor %}
 levels as (
     {% for level in range(0, var('max_depth') + 1) -%}
-        {{ "union all " if not loop.first }}select
-            period,
-            unit_id,
-            ancestor_id,
-            cast({{ level }} as bigint) as distance,
-            next_id is null as is_top
-        from level_{{ level }}
+    {% if not loop.first %}union all{% endif %}
+    select
+        period,
+        unit_id,
+        ancestor_id,
+        cast({{ level }} as bigint) as distance,
+        next_id is null as is_top
+    from level_{{ level }}
     {% endfor %}
 )
 

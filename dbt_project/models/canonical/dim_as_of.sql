@@ -70,11 +70,11 @@ from_recorded as (
 known as (
     select
         coalesce(from_happened.first_day, from_recorded.first_day) as first_day,
-        {% if var('as_of') -%}
-            cast('{{ var("as_of") }}' as date) as as_of
-        {%- else -%}
-            coalesce(from_happened.last_day, from_recorded.last_day) as as_of
-        {%- endif %}
+        coalesce(
+            cast({{ "'" ~ var('as_of') ~ "'" if var('as_of') else 'null' }} as date),
+            from_happened.last_day,
+            from_recorded.last_day
+        ) as as_of
     from from_happened
     cross join from_recorded
 )

@@ -1,5 +1,6 @@
 -- Absences of employees, however many months they last.
--- Grain: one row per absence. Key: employee_id, started_on, kind. Unit and population: the employee's on the first day.
+-- Grain: one row per absence. Key: employee_id, started_on, kind.
+-- Unit and population: the employee's on the first day.
 select
     absences.employee_id,
     absences.started_on,

@@ -1,5 +1,6 @@
 -- Client cases: complaints, requests, questions, incidents.
--- Grain: one row per case. Key: source_system, case_id. Unit: as the case says, else the client's on the day of opening.
+-- Grain: one row per case. Key: source_system, case_id.
+-- Unit: as the case says, else the client's on the day of opening.
 with cases as (
     select
         *,

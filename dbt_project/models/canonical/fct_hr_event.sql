@@ -1,5 +1,6 @@
 -- Steps in an employee's path: interviews, training, mobility.
--- Grain: one row per employee, day and kind. Key: employee_id, event_on, kind. Unit and population: the employee's that day.
+-- Grain: one row per employee, day and kind. Key: employee_id, event_on, kind.
+-- Unit and population: the employee's that day.
 select
     events.employee_id,
     events.event_on,

@@ -1,5 +1,6 @@
 -- What employees raise: irritants, suggestions, HR and IT requests.
--- Grain: one row per request. Key: source_system, request_id. Unit: as the request says, else the employee's on the day.
+-- Grain: one row per request. Key: source_system, request_id.
+-- Unit: as the request says, else the employee's on the day.
 with requests as (
     select
         *,

@@ -1,5 +1,6 @@
 -- Contacts that the company took up by itself, and call-backs.
--- Grain: one row per contact. Key: source_system, contact_id. Unit: as the contact says, else the client's on the day.
+-- Grain: one row per contact. Key: source_system, contact_id.
+-- Unit: as the contact says, else the client's on the day.
 with contacts as (
     select
         *,

@@ -47,7 +47,7 @@ select
     faces.side,
     faces.mirror,
     'composite' as measure,
-    cast(null as {{ dbt.type_string() }}) as topic,
+    cast(null as string) as topic,
     'mean' as kind,
     cast(1 as double) as multiplier,
     cast(0 as double) as value_min,

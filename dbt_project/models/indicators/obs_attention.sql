@@ -21,8 +21,8 @@ timeline as (
         client_id as person_key,
         {{ month_start('contacted_on') }} as period,
         {{ month_start('contacted_on') }} as event_period,
-        cast(null as {{ dbt.type_string() }}) as unit_id,
-        cast(null as {{ dbt.type_string() }}) as population
+        cast(null as string) as unit_id,
+        cast(null as string) as population
     from {{ ref('fct_proactive_contact') }}
     where kind = 'proactive'
     union all
@@ -31,8 +31,8 @@ timeline as (
         employee_id as person_key,
         {{ month_start('event_on') }} as period,
         {{ month_start('event_on') }} as event_period,
-        cast(null as {{ dbt.type_string() }}) as unit_id,
-        cast(null as {{ dbt.type_string() }}) as population
+        cast(null as string) as unit_id,
+        cast(null as string) as population
     from {{ ref('fct_hr_event') }}
     where kind in ('interview', 'training', 'mobility')
     union all

@@ -53,7 +53,7 @@ select
     period,
     'all' as population,
     indicator_id,
-    cast(null as {{ dbt.type_string() }}) as person_key,
+    cast(null as string) as person_key,
     cast(n as double) as n,
     cast(s1 as double) as s1,
     cast(s2 as double) as s2

@@ -93,13 +93,11 @@ cohorts as (
 ),
 
 recorded as (
-    select 'complaint_rate' as measure
+    select distinct 'complaint_rate' as measure
     from complaints
-    group by 1
     union all
-    select 'client_loss' as measure
+    select distinct 'client_loss' as measure
     from losses
-    group by 1
 ),
 
 counted as (

@@ -111,7 +111,7 @@ counted as (
         unmatched.unit_id,
         unmatched.period,
         unmatched.population,
-        cast(null as {{ dbt.type_string() }}) as person_key,
+        cast(null as string) as person_key,
         0 as headcount,
         least(unmatched.answers, silent.employees) as answered
     from unmatched

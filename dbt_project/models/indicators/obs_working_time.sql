@@ -87,13 +87,11 @@ hours_trained as (
 ),
 
 recorded as (
-    select 'absenteeism' as measure
+    select distinct 'absenteeism' as measure
     from hours_absent
-    group by 1
     union all
-    select 'training_hours' as measure
+    select distinct 'training_hours' as measure
     from hours_trained
-    group by 1
 ),
 
 counted as (

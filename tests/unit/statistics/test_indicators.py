@@ -160,6 +160,8 @@ def test_clear_errors(tiny: Any) -> None:
         indicator_scores(tiny.windows(row, row), tiny.definitions(), tiny.units("team"), 5)
     with pytest.raises(ValueError, match="never be below 3"):
         indicator_scores(tiny.windows(row), tiny.definitions(), tiny.units("team"), 2)
+    with pytest.raises(ValueError, match="lack the sum"):
+        indicator_scores(tiny.windows(tiny.window("client_trust", 6, 480)), tiny.definitions(), tiny.units("team"), 5)
     definitions = tiny.definitions()
     odd = definitions.indicators.with_columns(kind=pl.lit("median"))
     with pytest.raises(ValueError, match="median"):

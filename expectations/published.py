@@ -1,0 +1,475 @@
+"""The second door: exactly the file that is about to be published.
+
+It is read as a stranger would read it, from the tables alone: keys, ranges, identities between columns, references
+between tables, and above all that a row which is not to be shown shows nothing. A failure here closes the gate and the
+last publication stays as it is. Most failures are defects of the pipeline, not of the data; remedies say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expectations.gate import GateResult, run_gate
+from expectations.rules import TableSuite, between, no_row, not_null, one_of, rule, unique
+
+if TYPE_CHECKING:
+    from great_expectations.expectations.expectation import Expectation
+
+GATE = "publication"
+
+STATUSES = ("ok", "suppressed", "insufficient")
+SIDES = ("client", "collaborator")
+MIRRORS = ("perception", "journey", "conduct")
+QUADRANTS = ("virtuous", "client_first", "team_first", "double_deficit", "borderline")
+KINDS = ("proportion", "mean", "nps", "rate")
+SOURCES = ("binomial", "multinomial", "poisson", "moderated", "prior", "bound")
+
+MIN_RESPONDENTS = 5
+"""k: the fewest people that a published figure may stand for."""
+
+COVERAGE = 0.6
+"""Share of the weight that a published index needs (`coverage` in the definitions' parameters.csv)."""
+
+TOLERANCE = 1e-6
+"""Points by which two figures that should be equal may differ: rounding of floating-point sums, no more."""
+
+# Measures whose n counts answers, cases or people, so that n cannot be smaller than the people behind it. For the
+# others n is an exposure (person-months, hours), which may be a fraction of a person.
+_COUNTED = (
+    "survey_mean",
+    "survey_top_box",
+    "survey_nps",
+    "moment_top_box",
+    "case_first_reply",
+    "case_resolution",
+    "client_welcome",
+    "detractor_callback",
+    "request_first_reply",
+    "irritant_resolution",
+    "hire_welcome",
+    "suggestion_answered",
+    "feed",
+)
+
+_INDEX = tuple(f"{side}_index{end}" for side in SIDES for end in ("", "_lower", "_upper", "_se"))
+_GAP = ("gap", "gap_lower", "gap_upper", "gap_se")
+_HEADLINE = ("level", "symmetry", "symmetry_index", "symmetry_index_lower", "symmetry_index_upper")
+_MIRROR_COLUMNS = tuple(f"{mirror}_{side}" for mirror in MIRRORS for side in SIDES)
+_COUNTS = ("weight_present", "pairs_scored")
+_FACES = tuple(f"{side}_score{end}" for side in SIDES for end in ("", "_lower", "_upper"))
+_ESTIMATES = tuple(f"{name}{end}" for name in ("value", "score") for end in ("", "_lower", "_upper", "_se"))
+
+_REPORT = (
+    "Nothing is published and the last publication stays. This is a defect of the pipeline, not of the data: keep the "
+    "warehouse file as it is and report it with this message"
+)
+_LEAK = (
+    "Nothing is published. A hidden row must have every number null: look for a column added after suppression "
+    "(pipelines/confidentiality) and never publish around this gate"
+)
+
+
+def check_published(
+    candidate: Path,
+    *,
+    min_respondents: int = MIN_RESPONDENTS,
+    coverage: float = COVERAGE,
+    schema: str = "main",
+) -> GateResult:
+    """Run the publication gate on a file that has been written and not yet published.
+
+    Args:
+        candidate: the DuckDB file with the published tables.
+        min_respondents: k, the fewest people that a published figure may stand for.
+        coverage: share of the weight, 0 to 1, that a published index needs.
+        schema: where in the file the tables are.
+
+    Raises:
+        GateError: the file is not there or cannot be opened for reading.
+    """
+    suites = published_suites(min_respondents=min_respondents, coverage=coverage, schema=schema)
+    return run_gate(candidate, suites, gate=GATE, schema=schema)
+
+
+def published_suites(
+    *, min_respondents: int = MIN_RESPONDENTS, coverage: float = COVERAGE, schema: str = "main"
+) -> list[TableSuite]:
+    """The suites of the publication gate, one a table.
+
+    Args:
+        min_respondents: k, the fewest people that a published figure may stand for.
+        coverage: share of the weight, 0 to 1, that a published index needs.
+        schema: where the tables are, for rules that look from one table into another.
+    """
+    return [
+        _scorecard_suite(coverage, schema),
+        _pairs_suite(schema),
+        _indicators_suite(min_respondents, schema),
+        _unit_suite(schema),
+        _period_suite(),
+        _pair_suite(schema),
+        _indicator_suite(),
+    ]
+
+
+def _scorecard_suite(coverage: float, schema: str) -> TableSuite:
+    key = ("unit_id", "period")
+    points = [name for name in (*_INDEX, *_HEADLINE, *_MIRROR_COLUMNS, "human_sigma") if not name.endswith("_se")]
+    needed = (*_INDEX, *_GAP, *_HEADLINE, *_COUNTS, "quadrant")
+    return TableSuite(
+        suite="published.scorecard",
+        table="scorecard",
+        keys=key,
+        columns=(
+            *key,
+            *("unit_name", "unit_level", "parent_unit_id", "status", "quadrant", "human_sigma"),
+            *(*_COUNTS, *_INDEX, *_GAP, *_HEADLINE, *_MIRROR_COLUMNS),
+        ),
+        expectations=(
+            rule(
+                "ExpectTableRowCountToBeBetween",
+                "the scorecard is not empty",
+                "No unit has a month to be scored in: check that the units' validity dates overlap the months of the "
+                "facts, and that the definitions in force are those of this company.",
+                min_value=1,
+            ),
+            *_keyed(key, ("unit_name", "unit_level", "status")),
+            one_of("status", STATUSES, _REPORT),
+            one_of("quadrant", QUADRANTS, _REPORT),
+            *_within(points, 0, 100),
+            *_within(("gap", "gap_lower", "gap_upper"), -100, 100),
+            *_within([name for name in (*_INDEX, *_GAP) if name.endswith("_se")], 0, None),
+            between("weight_present", 0, 1 + TOLERANCE, _REPORT),
+            between("pairs_scored", 0, None, _REPORT),
+            _ordered(
+                key, ("client_index", "collaborator_index", "gap", "symmetry_index"), "value between its two bounds"
+            ),
+            _equal(key, "gap", "client_index - collaborator_index", ("client_index", "collaborator_index")),
+            _equal(key, "level", "sqrt(client_index * collaborator_index)", ("client_index", "collaborator_index")),
+            _equal(key, "symmetry", "100 - abs(gap)", ("gap",)),
+            _equal(key, "symmetry_index", "level * symmetry / 100", ("level", "symmetry")),
+            _hidden(key, "status <> 'ok'", (*_INDEX, *_GAP, *_HEADLINE, *_MIRROR_COLUMNS, "human_sigma", "quadrant")),
+            _hidden(key, "status = 'suppressed'", _COUNTS),
+            _shown(key, "status = 'ok'", needed),
+            no_row(
+                f"an index stands on at least {100 * coverage:g} % of the weight",
+                f"{_REPORT}. Only if the definitions' own `coverage` is another: hand it to the gate.",
+                where=f"status = 'ok' AND weight_present < {coverage!r} - {TOLERANCE!r}",
+                show=[*key, "weight_present", "pairs_scored"],
+            ),
+            _certain(key, ("client_index_se", "collaborator_index_se", "gap_se")),
+            *_refers(key, schema, {"unit_id": "dim_unit.unit_id", "period": "dim_period.period"}),
+            *_refers(key, schema, {"parent_unit_id": "dim_unit.unit_id"}),
+        ),
+    )
+
+
+def _pairs_suite(schema: str) -> TableSuite:
+    key = ("unit_id", "period", "pair_id")
+    return TableSuite(
+        suite="published.scorecard_pairs",
+        table="scorecard_pairs",
+        keys=key,
+        columns=(
+            *key,
+            *("unit_level", "mirror", "client_status", "collaborator_status", "status"),
+            *(*_FACES, *_GAP),
+        ),
+        expectations=(
+            *_keyed(key, ("unit_level", "mirror", "client_status", "collaborator_status", "status")),
+            *(one_of(name, STATUSES, _REPORT) for name in ("status", "client_status", "collaborator_status")),
+            one_of("mirror", MIRRORS, _REPORT),
+            *_within(_FACES, 0, 100),
+            *_within(("gap", "gap_lower", "gap_upper"), -100, 100),
+            between("gap_se", 0, None, _REPORT),
+            _ordered(key, ("client_score", "collaborator_score", "gap"), "value between its two bounds"),
+            _equal(key, "gap", "client_score - collaborator_score", ("client_score", "collaborator_score")),
+            _hidden(key, "status <> 'ok'", _GAP),
+            *(
+                _hidden(key, f"{side}_status <> 'ok'", [name for name in _FACES if name.startswith(f"{side}_")])
+                for side in SIDES
+            ),
+            _shown(key, "status = 'ok'", (*_FACES, *_GAP)),
+            no_row(
+                "a pair is ok exactly when both its faces are",
+                _REPORT,
+                where="(status = 'ok') <> (client_status = 'ok' AND collaborator_status = 'ok')",
+                show=[*key, "status", "client_status", "collaborator_status"],
+            ),
+            _certain(key, ("gap_se",)),
+            *_refers(
+                key,
+                schema,
+                {"unit_id": "dim_unit.unit_id", "period": "dim_period.period", "pair_id": "dim_pair.pair_id"},
+            ),
+            no_row(
+                "a unit's row of pairs has its row in the scorecard",
+                _REPORT,
+                where=f"NOT EXISTS (SELECT 1 FROM {schema}.scorecard AS s "
+                "WHERE s.unit_id = subselect.unit_id AND s.period = subselect.period)",
+                show=key,
+            ),
+        ),
+    )
+
+
+def _indicators_suite(k: int, schema: str) -> TableSuite:
+    key = ("unit_id", "period", "population", "indicator_id")
+    about_people = f"indicator_id IN (SELECT indicator_id FROM {schema}.dim_indicator WHERE protects <> 'none')"
+    counted = ", ".join(f"'{measure}'" for measure in _COUNTED)
+    counts_people = (
+        f"indicator_id IN (SELECT indicator_id FROM {schema}.dim_indicator "
+        f"WHERE protects <> 'none' AND measure IN ({counted}))"
+    )
+    return TableSuite(
+        suite="published.scorecard_indicators",
+        table="scorecard_indicators",
+        keys=key,
+        columns=(
+            *key,
+            *("unit_level", "side", "mirror", "window_months", "n", "people", "variance_source", "status"),
+            *_ESTIMATES,
+        ),
+        expectations=(
+            *_keyed(key, ("unit_level", "side", "mirror", "window_months", "status")),
+            one_of("status", STATUSES, _REPORT),
+            one_of("side", SIDES, _REPORT),
+            one_of("mirror", (*MIRRORS, "none"), _REPORT),
+            one_of(
+                "population",
+                ("all",),
+                "Nothing is published. Populations are not published yet: the difference between two of them could "
+                "give a hidden one away",
+            ),
+            one_of("variance_source", SOURCES, _REPORT),
+            *_within(("score", "score_lower", "score_upper"), 0, 100),
+            *_within(("value_se", "score_se", "n", "people"), 0, None),
+            between("window_months", 1, 120, _REPORT),
+            _ordered(key, ("value", "score"), "value between its two bounds"),
+            _hidden(key, "status = 'suppressed'", (*_ESTIMATES, "n", "people", "variance_source")),
+            _hidden(key, "status = 'insufficient'", _ESTIMATES),
+            _shown(key, "status = 'ok'", ("n", "value", "value_lower", "value_upper", "value_se", "variance_source")),
+            no_row(
+                f"no figure about people stands for fewer than {k} of them",
+                f"{_LEAK}. k is SYMMETRY_MIN_RESPONDENTS.",
+                where=f"status <> 'suppressed' AND (people IS NULL OR people < {k}) AND {about_people}",
+                show=[*key, "status"],
+            ),
+            no_row(
+                f"no figure about people is a count of fewer than {k}",
+                f"{_LEAK}. k is SYMMETRY_MIN_RESPONDENTS.",
+                # Half a unit of slack: providers' figures may hand over weighted counts, rounded for `people`.
+                where=f"status = 'ok' AND n < {k} - 0.5 AND {counts_people}",
+                show=[*key, "status"],
+            ),
+            _certain(key, ("value_se",)),
+            *_refers(
+                key,
+                schema,
+                {
+                    "unit_id": "dim_unit.unit_id",
+                    "period": "dim_period.period",
+                    "indicator_id": "dim_indicator.indicator_id",
+                },
+            ),
+        ),
+    )
+
+
+def _unit_suite(schema: str) -> TableSuite:
+    key = ("unit_id",)
+    return TableSuite(
+        suite="published.dim_unit",
+        table="dim_unit",
+        keys=key,
+        columns=(
+            *("unit_id", "unit_name", "unit_level", "parent_unit_id", "parent_unit_name", "depth"),
+            *("valid_from", "valid_to"),
+        ),
+        expectations=(
+            *_keyed(key, ("unit_name", "unit_level")),
+            *_refers(key, schema, {"parent_unit_id": "dim_unit.unit_id"}),
+            between("depth", 0, 20, _REPORT),
+            no_row(
+                "no unit stands above itself",
+                "Correct the parent of this unit in the source of units and deliver again.",
+                where="parent_unit_id = unit_id",
+                show=["unit_id", "unit_name"],
+            ),
+            no_row(
+                "a unit's validity does not end before it begins",
+                "Correct the validity dates of this unit in the source of units and deliver again.",
+                where="valid_from > valid_to",
+                show=["unit_id", "valid_from", "valid_to"],
+            ),
+        ),
+    )
+
+
+def _period_suite() -> TableSuite:
+    key = ("period",)
+    return TableSuite(
+        suite="published.dim_period",
+        table="dim_period",
+        keys=key,
+        columns=("period", "period_end", "year", "month", "label_en", "label_fr", "is_complete", "is_latest"),
+        expectations=(
+            *_keyed(key, ("period_end", "label_en", "label_fr", "is_complete", "is_latest")),
+            between("month", 1, 12, _REPORT),
+            no_row(
+                "a period is a whole calendar month",
+                _REPORT,
+                where="extract(day FROM period) <> 1 OR period_end <> last_day(period)",
+                show=["period", "period_end"],
+            ),
+            no_row(
+                "the latest period, and no other, is marked as such",
+                _REPORT,
+                where="is_latest <> (period = (SELECT max(period) FROM {batch}))",
+                show=["period", "is_latest"],
+            ),
+        ),
+    )
+
+
+def _pair_suite(schema: str) -> TableSuite:
+    key = ("pair_id",)
+    weights = "Correct weights.csv in the definitions: weights of a mirror's pairs add up to 1, and so do mirrors'."
+    labels = "Add the pair to labels.csv in the definitions, in English and French."
+    return TableSuite(
+        suite="published.dim_pair",
+        table="dim_pair",
+        keys=key,
+        columns=(
+            *("pair_id", "mirror", "client_indicator_id", "collaborator_indicator_id", "weight", "mirror_weight"),
+            *("label_en", "label_fr", "sort_order"),
+        ),
+        expectations=(
+            *_keyed(key, ("mirror", "client_indicator_id", "collaborator_indicator_id")),
+            *not_null(("weight", "mirror_weight"), weights),
+            *not_null(("label_en", "label_fr"), labels),
+            one_of("mirror", MIRRORS, _REPORT),
+            between("weight", 0, 1, weights),
+            between("mirror_weight", 0, 1, weights),
+            no_row(
+                "the weights of a mirror's pairs add up to 1",
+                weights,
+                where="mirror IN (SELECT mirror FROM {batch} GROUP BY mirror "
+                f"HAVING abs(sum(weight) - 1) > {TOLERANCE!r})",
+                show=["pair_id", "mirror", "weight"],
+            ),
+            *_refers(
+                key,
+                schema,
+                {
+                    "client_indicator_id": "dim_indicator.indicator_id",
+                    "collaborator_indicator_id": "dim_indicator.indicator_id",
+                },
+            ),
+        ),
+    )
+
+
+def _indicator_suite() -> TableSuite:
+    key = ("indicator_id",)
+    labels = "Add the indicator to labels.csv in the definitions, in English and French."
+    return TableSuite(
+        suite="published.dim_indicator",
+        table="dim_indicator",
+        keys=key,
+        columns=(
+            *("indicator_id", "side", "mirror", "kind", "measure", "topic", "multiplier", "floor", "goal"),
+            *("window_months", "min_n", "protects", "unit_of_measure", "label_en", "label_fr", "sort_order"),
+        ),
+        expectations=(
+            *_keyed(key, ("side", "mirror", "kind", "measure", "multiplier", "window_months", "min_n", "protects")),
+            *not_null(("label_en", "label_fr"), labels),
+            one_of("side", SIDES, _REPORT),
+            one_of("mirror", (*MIRRORS, "none"), _REPORT),
+            one_of("kind", KINDS, _REPORT),
+            one_of("protects", (*SIDES, "none"), _REPORT),
+            no_row(
+                "floor and goal differ and come together",
+                "Correct goalposts.csv in the definitions.",
+                where="floor = goal OR (floor IS NULL) <> (goal IS NULL)",
+                show=["indicator_id", "floor", "goal"],
+            ),
+        ),
+    )
+
+
+def _keyed(key: Sequence[str], filled: Sequence[str]) -> list[Expectation]:
+    return [unique(key, _REPORT), *not_null((*key, *filled), _REPORT)]
+
+
+def _within(columns: Sequence[str], low: float, high: float | None) -> list[Expectation]:
+    return [between(name, low, high, _REPORT) for name in columns]
+
+
+def _ordered(key: Sequence[str], names: Sequence[str], what: str) -> Expectation:
+    """Lower bound at most the value, value at most the upper bound, for each of the names."""
+    broken = " OR ".join(
+        f"{name} < {name}_lower - {TOLERANCE!r} OR {name} > {name}_upper + {TOLERANCE!r}" for name in names
+    )
+    columns = [f"{name}{end}" for name in names for end in ("_lower", "", "_upper")]
+    return no_row(f"{what}, for {', '.join(names)}", _REPORT, where=broken, show=[*key, *columns])
+
+
+def _equal(key: Sequence[str], column: str, formula: str, parts: Sequence[str]) -> Expectation:
+    return no_row(
+        f"{column} = {formula}",
+        _REPORT,
+        where=f"abs({column} - ({formula})) > {TOLERANCE!r}",
+        show=[*key, column, *parts],
+    )
+
+
+def _hidden(key: Sequence[str], when: str, columns: Sequence[str]) -> Expectation:
+    """Rows that are not to be shown show nothing; the message does not repeat the numbers, only where they stand."""
+    shown = "concat_ws(', ', " + ", ".join(f"CASE WHEN {name} IS NOT NULL THEN '{name}' END" for name in columns) + ")"
+    return no_row(
+        f"where {when}, no number is shown",
+        _LEAK,
+        where=f"{when} AND ({' OR '.join(f'{name} IS NOT NULL' for name in columns)})",
+        show=[*key, f"{shown} AS shown"],
+    )
+
+
+def _shown(key: Sequence[str], when: str, columns: Sequence[str]) -> Expectation:
+    lacking = "concat_ws(', ', " + ", ".join(f"CASE WHEN {name} IS NULL THEN '{name}' END" for name in columns) + ")"
+    return no_row(
+        f"where {when}, every figure is there",
+        _REPORT,
+        where=f"{when} AND ({' OR '.join(f'{name} IS NULL' for name in columns)})",
+        show=[*key, f"{lacking} AS lacking"],
+    )
+
+
+def _certain(key: Sequence[str], errors: Sequence[str]) -> Expectation:
+    return no_row(
+        f"no figure is without error: {', '.join(errors)} above 0",
+        "A standard error of exactly 0 claims certainty. Look at the variance of this indicator "
+        "(pipelines/statistics/intervals.py); a feed whose value is at the very end of its scale may do this.",
+        where=" OR ".join(f"{name} = 0" for name in errors),
+        show=[*key, *errors],
+        severity="warning",
+    )
+
+
+def _refers(key: Sequence[str], schema: str, references: dict[str, str]) -> list[Expectation]:
+    """Every value of a column, where there is one, is in ``table.column``."""
+    found = []
+    for column, target in references.items():
+        table, other = target.split(".")
+        found.append(
+            no_row(
+                f"{column} is in {table}",
+                _REPORT,
+                where=f"{column} IS NOT NULL AND NOT EXISTS "
+                f"(SELECT 1 FROM {schema}.{table} AS t WHERE t.{other} = subselect.{column})",
+                show=dict.fromkeys([*key, column]),
+            )
+        )
+    return found

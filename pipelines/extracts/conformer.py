@@ -1,0 +1,497 @@
+"""Raw text to typed values, codes and landing rows: one SQL pass, a row good or bad as a whole.
+
+Belongs here: everything a contract says of values. Every value is text first; a cast that fails gives null
+and an error code, never an exception and never a row less. The order in which a row is told apart: exact
+duplicate of an earlier one, filtered, bad (quarantine), good (landing); each row is exactly one of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from pipelines.extracts.contract import Column, Contract, Output
+from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity
+from pipelines.extracts.entities import Field as EntityField
+from pipelines.extracts.pseudonyms import pseudonym_in_sql, pseudonym_sql
+from pipelines.extracts.readers.base import RawTable, fetch_row, literal
+
+_BLANKS = " \t\r\n\u00a0\u202f\ufeff"
+_TRUE = ("true", "1", "yes", "oui", "vrai", "y", "o", "t")
+_FALSE = ("false", "0", "no", "non", "faux", "n", "f")
+
+_ISO_DATES = ("%Y-%m-%d",)
+_ISO_NATIVE_DATES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
+_ISO_TIMESTAMPS = tuple(
+    f"%Y-%m-%d{mark}{clock}{zone}"
+    for zone in ("%z", "")
+    for mark in ("T", " ")
+    for clock in ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M")
+)
+
+
+@dataclass(frozen=True)
+class Conformed:
+    """What became of the rows of one delivery, in source rows.
+
+    `good`: relation of the typed good rows; `quarantine`: relation of every bad row with all the columns of
+    the quarantine but the provenance; counts add up to the records read.
+    """
+
+    good: str
+    quarantine: str
+    landed: int
+    quarantined: int
+    duplicates: int
+    filtered: int
+    reasons: dict[str, int]
+    filter_reasons: dict[str, int]
+
+
+def conform(connection: duckdb.DuckDBPyConnection, raw: RawTable, contract: Contract) -> Conformed:
+    """Type, check and sort the rows of a raw table by the contract; nothing is written to disk."""
+    _find_duplicates(connection, raw)
+    connection.execute(f"CREATE TABLE typed AS {_typed_sql(raw, contract)}")
+    connection.execute("CREATE VIEW good AS SELECT * FROM typed WHERE _filter IS NULL AND _errors = ''")
+    connection.execute(f"CREATE TABLE quarantine AS {_quarantine_sql(raw, contract)}")
+    filter_reasons = _counts(
+        connection, "SELECT _filter, count(*) FROM typed WHERE _filter IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
+    reasons = _counts(connection, "SELECT reason, count(*) FROM quarantine GROUP BY 1 ORDER BY 1")
+    return Conformed(
+        good="good",
+        quarantine="quarantine",
+        landed=_count(connection, "good"),
+        quarantined=_count(connection, "quarantine"),
+        duplicates=_count(connection, "duplicates"),
+        filtered=sum(filter_reasons.values()),
+        reasons=reasons,
+        filter_reasons=filter_reasons,
+    )
+
+
+def _count(connection: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(fetch_row(connection, f"SELECT count(*) FROM {table}")[0])
+
+
+def _counts(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, int]:
+    return {str(name): int(count) for name, count in connection.execute(query).fetchall()}
+
+
+def _find_duplicates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> None:
+    """Number the later copies of identical rows. Only rows whose hash occurs twice are compared whole."""
+    row = ", ".join(raw.identity)
+    connection.execute(
+        f"""CREATE TABLE duplicates AS
+        WITH hashed AS (SELECT hash({row}) AS h FROM {raw.table}),
+        twice AS (SELECT h FROM hashed GROUP BY h HAVING count(*) > 1),
+        suspects AS (SELECT * FROM {raw.table} WHERE hash({row}) IN (SELECT h FROM twice))
+        SELECT _record FROM
+            (SELECT _record, row_number() OVER (PARTITION BY {row} ORDER BY _record) AS nth FROM suspects)
+        WHERE nth > 1"""
+    )
+
+
+# --- values -------------------------------------------------------------------------------------------
+
+
+def _typed_sql(raw: RawTable, contract: Contract) -> str:
+    """Return the pass over the raw rows: texts, then codes, then types, then errors."""
+    columns = list(enumerate(contract.columns))
+    trimmed = {source: f"nullif(trim({sql}, {literal(_BLANKS)}), '')" for source, sql in raw.columns.items()}
+    texts = [f"{_text_sql(column, trimmed.get(column.source, 'NULL'))} AS s{i}" for i, column in columns]
+    filters = _filter_sql(contract, trimmed)
+    extracted = [f"{_extracted_sql(column, f's{i}')} AS x{i}" for i, column in columns]
+    coded = [f"{_coded_sql(column, f'x{i}')} AS p{i}" for i, column in columns]
+    values = [
+        f"{_value_sql(column, f'p{i}', raw.columns.get(column.source) in raw.native, contract)} AS v{i}"
+        for i, column in columns
+    ]
+    errors = [_error_sql(i, column, contract) for i, column in columns]
+    outputs = _output_errors(contract)
+    keep_s = ", ".join(f"s{i}" for i, _ in columns)
+    keep_x = keep_s + ", " + ", ".join(f"x{i}" for i, _ in columns)
+    keep_p = keep_x + ", " + ", ".join(f"p{i}" for i, _ in columns)
+    results = ", ".join(f"v{i}" for i, _ in columns)
+    every_error = ", ".join([*errors, *outputs])
+    return f"""
+        SELECT _record, _filter, {results}, concat_ws(';', {every_error}) AS _errors FROM (
+        SELECT _record, _filter, {keep_p}, {", ".join(values)} FROM (
+        SELECT _record, _filter, {keep_x}, {", ".join(coded)} FROM (
+        SELECT _record, _filter, {keep_s}, {", ".join(extracted)} FROM (
+        SELECT _record, {filters} AS _filter, {", ".join(texts)} FROM {raw.table}
+        WHERE _record NOT IN (SELECT _record FROM duplicates)))))"""
+
+
+def _filter_sql(contract: Contract, trimmed: dict[str, str]) -> str:
+    cases = []
+    for rule in contract.filters:
+        if rule.source in trimmed:
+            values = ", ".join(literal(value.strip().lower()) for value in rule.drop_values)
+            text = f"coalesce(lower({trimmed[rule.source]}), '')"
+            cases.append(f"WHEN {text} IN ({values}) THEN {literal(rule.reason)}")
+    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
+
+
+def _text_sql(column: Column, trimmed: str) -> str:
+    if trimmed == "NULL":
+        return "CAST(NULL AS VARCHAR)"
+    if not column.missing:
+        return trimmed
+    missing = ", ".join(literal(text.strip().lower()) for text in column.missing)
+    return f"CASE WHEN lower({trimmed}) IN ({missing}) THEN NULL ELSE {trimmed} END"
+
+
+def _extracted_sql(column: Column, text: str) -> str:
+    if column.extract is None:
+        return text
+    pattern = literal(column.extract.pattern)
+    replaced = f"regexp_replace({text}, {pattern}, {literal(column.extract.replace)})"
+    return f"CASE WHEN regexp_matches({text}, {pattern}) THEN nullif({replaced}, '') END"
+
+
+def _code_keys(column: Column) -> list[str]:
+    return [code.strip().lower() for code in column.codes if code.strip()]
+
+
+def _coded_sql(column: Column, text: str) -> str:
+    if not column.codes:
+        return text
+    whens = [
+        f"WHEN lower({text}) = {literal(code.strip().lower())} THEN {_null_or_literal(result)}"
+        for code, result in column.codes.items()
+        if code.strip()
+    ]
+    blank = next((result for code, result in column.codes.items() if not code.strip()), "")
+    otherwise = literal(column.default) if column.default is not None else "NULL"
+    return f"CASE WHEN {text} IS NULL THEN {_null_or_literal(blank)} {' '.join(whens)} ELSE {otherwise} END"
+
+
+def _null_or_literal(text: str) -> str:
+    return literal(text) if text else "CAST(NULL AS VARCHAR)"
+
+
+def _value_sql(column: Column, text: str, native: bool, contract: Contract) -> str:
+    match column.type:
+        case "text":
+            return text
+        case "number":
+            return _number_sql(text, native, contract)
+        case "integer":
+            number = _number_sql(text, native, contract)
+            # Above 2^53 a double no longer holds every whole number.
+            return (
+                f"CASE WHEN ({number}) = floor({number}) AND abs({number}) <= 9007199254740992 "
+                f"THEN CAST({number} AS BIGINT) END"
+            )
+        case "boolean":
+            words = (
+                f"CASE WHEN lower({text}) IN ({_list(_TRUE)}) THEN true "
+                f"WHEN lower({text}) IN ({_list(_FALSE)}) THEN false END"
+            )
+            if column.blank is None:
+                return words
+            return f"CASE WHEN {text} IS NULL THEN {str(column.blank).lower()} ELSE {words} END"
+        case "date":
+            formats = column.formats or _ISO_DATES
+            if native:
+                formats = (*formats, *_ISO_DATES, *_ISO_NATIVE_DATES)
+            return _sane(f"CAST(try_strptime({text}, [{_list(formats)}]) AS DATE)")
+        case "timestamp":
+            formats = column.formats or _ISO_TIMESTAMPS
+            if native:
+                formats = (*formats, *_ISO_TIMESTAMPS, *_ISO_DATES)
+            return _timestamp_sql(text, formats, contract.timezone)
+
+
+def _list(texts: tuple[str, ...]) -> str:
+    return ", ".join(literal(text) for text in dict.fromkeys(texts))
+
+
+def _sane(expression: str) -> str:
+    """Refuse years that a wrong format gives (0025 for a two-digit year), keep 9999 as 'no end'."""
+    return f"CASE WHEN year({expression}) BETWEEN 1900 AND 9999 THEN {expression} END"
+
+
+def _timestamp_sql(text: str, formats: tuple[str, ...], timezone: str) -> str:
+    """Return SQL for a naive timestamp in UTC; a format without an offset is local to `timezone`."""
+    with_offset = tuple(form for form in formats if "%z" in form.lower())
+    without = tuple(form for form in formats if "%z" not in form.lower())
+    tries = []
+    if with_offset:
+        # strptime's %z does not know the letter Z.
+        spelt = f"CASE WHEN {text} LIKE '%Z' THEN left({text}, -1) || '+00' ELSE {text} END"
+        tries.append(f"timezone('UTC', try_strptime({spelt}, [{_list(with_offset)}]))")
+    if without:
+        local = f"CAST(try_strptime({text}, [{_list(without)}]) AS TIMESTAMP)"
+        tries.append(f"timezone('UTC', timezone({literal(timezone)}, {local}))")
+    return _sane(tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})")
+
+
+def _number_sql(text: str, native: bool, contract: Contract) -> str:
+    """Return SQL for a finite DOUBLE, or null where the text is no number by the contract's marks."""
+    decimal, thousands = contract.format.decimal, contract.format.thousands
+    if native or (decimal == "." and not thousands):
+        plain, guard = text, f"NOT contains({text}, '_')"
+    elif not thousands:
+        plain, guard = f"replace({text}, ',', '.')", f"NOT contains({text}, '.') AND NOT contains({text}, '_')"
+    else:
+        group = "[ \u00a0\u202f]" if thousands == " " else f"[{thousands}]"
+        mark = f"[{decimal}]"
+        pattern = rf"[+-]?([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)?({mark}[0-9]*)?([eE][+-]?[0-9]+)?"
+        guard = f"regexp_full_match({text}, {literal(pattern)})"
+        bare = f"regexp_replace({text}, {literal(group)}, '', 'g')"
+        plain = bare if decimal == "." else f"replace({bare}, ',', '.')"
+    number = f"TRY_CAST({plain} AS DOUBLE)"
+    return f"CASE WHEN {guard} AND isfinite({number}) THEN {number} END"
+
+
+# --- errors -------------------------------------------------------------------------------------------
+
+
+def _error_sql(i: int, column: Column, contract: Contract) -> str:
+    """Return SQL for '<column index>:<code>' of the first thing wrong with one column, or null."""
+    whens = []
+    if column.extract is not None:
+        whens.append((f"s{i} IS NOT NULL AND x{i} IS NULL", "no_match"))
+    if column.codes and column.default is None:
+        keys = ", ".join(literal(key) for key in _code_keys(column)) or "''"
+        whens.append((f"x{i} IS NOT NULL AND lower(x{i}) NOT IN ({keys})", "unknown_code"))
+    if column.required:
+        whens.append((f"p{i} IS NULL", "required"))
+    if column.type != "text":
+        whens.append((f"p{i} IS NOT NULL AND v{i} IS NULL", f"not_a_{column.type}"))
+    for bound, sign in ((column.min, "<"), (column.max, ">")):
+        if bound is not None:
+            whens.append((f"v{i} {sign} {_bound_sql(column, bound, contract)}", "out_of_range"))
+    cases = " ".join(f"WHEN {condition} THEN '{i}:{code}'" for condition, code in whens)
+    return f"CASE {cases} END" if cases else "NULL"
+
+
+def _bound_sql(column: Column, bound: str, contract: Contract) -> str:
+    if column.type == "date":
+        return f"DATE {literal(bound)}"
+    if column.type == "timestamp":
+        moment = datetime.fromisoformat(bound)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(contract.timezone))
+        return f"TIMESTAMP {literal(moment.astimezone(ZoneInfo('UTC')).replace(tzinfo=None).isoformat(sep=' '))}"
+    return f"CAST({literal(bound)} AS DOUBLE)"
+
+
+def _output_errors(contract: Contract) -> list[str]:
+    """Return SQL for what is wrong with the rows the outputs would give: missing, not_allowed, off scale."""
+    position = {column.field: i for i, column in enumerate(contract.columns)}
+    found: dict[tuple[str, str], None] = {}
+    for output in contract.resolved_outputs():
+        entity = ENTITIES[output.entity]
+        for item in output.items():
+            active = _active(output, item, position)
+            for field in entity.fields:
+                reference = item.get(field.name, "=")
+                if reference.startswith("="):
+                    continue
+                i = position[reference]
+                column = contract.columns[i]
+                if field.required and not column.required and not (output.each and field.name == "value"):
+                    found[(f"{active} AND v{i} IS NULL", f"{i}:missing")] = None
+                if field.values and not column.codes:
+                    found[(f"{active} AND v{i} NOT IN ({_list(field.values)})", f"{i}:not_allowed")] = None
+            if "scale_min" in entity.names and not item["value"].startswith("="):
+                i = position[item["value"]]
+                low = _number_reference(item["scale_min"], position)
+                high = _number_reference(item["scale_max"], position)
+                found[(f"{active} AND (v{i} < {low} OR v{i} > {high})", f"{i}:out_of_range")] = None
+    return [f"CASE WHEN {condition} THEN '{code}' END" for condition, code in found]
+
+
+def _active(output: Output, item: dict[str, str], position: dict[str, int]) -> str:
+    """Return the SQL condition under which an output item applies to a row."""
+    conditions = []
+    if output.when is not None:
+        conditions.append(f"v{position[output.when]} IS NOT NULL")
+    value = item.get("value", "=")
+    if output.each and not value.startswith("="):
+        conditions.append(f"v{position[value]} IS NOT NULL")
+    return " AND ".join(conditions) or "true"
+
+
+def _number_reference(reference: str, position: dict[str, int]) -> str:
+    if reference.startswith("="):
+        return f"CAST({literal(reference[1:])} AS DOUBLE)"
+    return f"CAST(v{position[reference]} AS DOUBLE)"
+
+
+_PROBLEM = {
+    "required": "the value is blank but must be there; fill it in at the source",
+    "missing": "the value is blank but the row needs it; fill it in at the source",
+    "no_match": "{value} has not the expected form {detail}; correct it at the source, or the contract",
+    "unknown_code": "{value} is not one of the codes {detail}; correct it, or add the code to the contract",
+    "not_allowed": "{value} is not one of {detail}; correct it, or map it with codes in the contract",
+    "not_a_number": "{value} is not a number {detail}; correct it at the source",
+    "not_a_integer": "{value} is not a whole number {detail}; correct it at the source",
+    "not_a_boolean": "{value} is not yes or no; correct it at the source, or map it with codes in the contract",
+    "not_a_date": "{value} is not a date of the form {detail}; correct it at the source, or add the form",
+    "not_a_timestamp": "{value} is not a time of the form {detail}; correct it at the source, or add the form",
+    "out_of_range": "{value} is out of the range {detail}; correct it at the source",
+}
+
+
+def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
+    """Return the bad rows, whole: rejects of the reader, then those with a bad value."""
+    lookup = ", ".join(
+        f"({i}, {literal(code)}, {literal(column.source)}, {literal(text)})"
+        for i, column in enumerate(contract.columns)
+        for code, text in _texts(column, contract).items()
+    )
+    values = " ".join(
+        f"WHEN {i} THEN r.{raw.columns[column.source]}"
+        for i, column in enumerate(contract.columns)
+        if column.source in raw.columns
+    )
+    by_source: dict[str, list[int]] = {}
+    for i, column in enumerate(contract.columns):
+        by_source.setdefault(column.source, []).append(i)
+    names = ", ".join(
+        f"CASE WHEN ({' OR '.join(f'''contains(';' || _errors, ';{i}:')''' for i in indices)}) "
+        f"THEN {literal(source)} END"
+        for source, indices in by_source.items()
+    )
+    return f"""
+        WITH bad AS (
+            SELECT _record, CAST(split_part(split_part(_errors, ';', 1), ':', 1) AS INTEGER) AS i,
+                split_part(split_part(_errors, ';', 1), ':', 2) AS code, concat_ws(', ', {names}) AS named
+            FROM typed WHERE _filter IS NULL AND _errors <> ''),
+        told AS (
+            SELECT r._record, r._line, k.source, CASE b.i {values} END AS value, b.code, k.told, b.named,
+                {raw.row_sql} AS whole
+            FROM bad AS b JOIN {raw.table} AS r ON r._record = b._record
+            JOIN (VALUES {lookup}) AS k (i, code, source, told) ON k.i = b.i AND k.code = b.code)
+        SELECT _line AS line, _record AS record, source AS "column", value, code AS reason,
+            CASE WHEN _line IS NULL THEN 'record ' || _record ELSE 'line ' || _line END
+                || ', column ' || source || ': '
+                || replace(told, '{{value}}', '''' || coalesce(left(value, 200), '') || '''')
+                || CASE WHEN named <> source THEN '. Bad columns of the row: ' || named ELSE '' END AS message,
+            whole AS row
+        FROM told
+        UNION ALL
+        SELECT _line, _record, "column", value, reason, message, row FROM {raw.rejects_table}
+        ORDER BY record"""
+
+
+def _texts(column: Column, contract: Contract) -> dict[str, str]:
+    """Return error code -> message template for one column."""
+    marks = f"(decimal mark {contract.format.decimal!r}" + (
+        f", thousands {contract.format.thousands!r})" if contract.format.thousands else ")"
+    )
+    allowed: dict[str, None] = {}
+    scales: dict[str, None] = {}
+    for output in contract.resolved_outputs():
+        for item in output.items():
+            for name, reference in item.items():
+                if reference == column.field:
+                    allowed |= dict.fromkeys(ENTITIES[output.entity].field(name).values)
+            if item.get("value") == column.field and "scale_min" in item and "scale_max" in item:
+                scales[f"{item['scale_min'].lstrip('=')} to {item['scale_max'].lstrip('=')}"] = None
+    if column.min is not None or column.max is not None:
+        scales[f"{column.min or 'any'} to {column.max or 'any'}"] = None
+    details = {
+        "no_match": column.extract.pattern if column.extract else "",
+        "unknown_code": ", ".join(column.codes),
+        "not_allowed": ", ".join(allowed),
+        "not_a_number": marks,
+        "not_a_integer": marks,
+        "not_a_date": " or ".join(column.formats or _ISO_DATES),
+        "not_a_timestamp": " or ".join(column.formats or ("ISO 8601",)),
+        "out_of_range": ", ".join(scales),
+    }
+    return {code: text.replace("{detail}", details.get(code, "")) for code, text in _PROBLEM.items()}
+
+
+# --- landing rows -------------------------------------------------------------------------------------
+
+
+def landing_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str) -> str:
+    """Return the SELECT of the landing rows of one entity: its fields in order, then `_record`.
+
+    Makes a table per output with several items, so that a pseudonym is made once per source row. The
+    connection must hold the pseudonym key (`pseudonyms.bind_key`).
+    """
+    position = {column.field: i for i, column in enumerate(contract.columns)}
+    selects = []
+    for number, output in enumerate(contract.resolved_outputs()):
+        if output.entity != entity.name:
+            continue
+        items = output.items()
+        if len(items) == 1:
+            fields = _field_list(entity, items[0], output.reversed_items()[0], contract, position)
+            select = f"SELECT {fields}, _record FROM {good} WHERE {_active(output, items[0], position)}"
+        else:
+            base = f"base_{number}"
+            shared = [field for field in entity.fields if field.identity is not None]
+            shared = [f for f in shared if len({(i.get(f.name), i.get("side")) for i in items}) == 1]
+            made = "".join(
+                f", {_field_sql(field, items[0], contract, position)} AS shared_{field.name}" for field in shared
+            )
+            connection.execute(f"CREATE TABLE {base} AS SELECT *{made} FROM {good}")
+            ready = {field.name: f"shared_{field.name}" for field in shared}
+            select = " UNION ALL ".join(
+                f"SELECT {_field_list(entity, item, turned, contract, position, ready)}, _record "
+                f"FROM {base} WHERE {_active(output, item, position)}"
+                for item, turned in zip(items, output.reversed_items(), strict=True)
+            )
+        if output.distinct:
+            names = ", ".join(f'"{name}"' for name in entity.names)
+            select = f"SELECT {names}, min(_record) AS _record FROM ({select}) GROUP BY {names}"
+        selects.append(f"({select})")
+    return " UNION ALL ".join(selects)
+
+
+def _field_list(
+    entity: Entity,
+    item: dict[str, str],
+    turned: bool,
+    contract: Contract,
+    position: dict[str, int],
+    ready: dict[str, str] | None = None,
+) -> str:
+    parts = []
+    for field in entity.fields:
+        if ready and field.name in ready:
+            sql = ready[field.name]
+        else:
+            sql = _field_sql(field, item, contract, position)
+            if turned and field.name == "value":
+                low = _number_reference(item["scale_min"], position)
+                high = _number_reference(item["scale_max"], position)
+                sql = f"{low} + {high} - {sql}"
+        parts.append(f'{sql} AS "{field.name}"')
+    return ", ".join(parts)
+
+
+def _field_sql(field: EntityField, item: dict[str, str], contract: Contract, position: dict[str, int]) -> str:
+    reference = item.get(field.name, "=")
+    if reference.startswith("="):
+        constant = reference[1:]
+        return f"CAST({literal(constant) if constant else 'NULL'} AS {field.type})"
+    i = position[reference]
+    column = contract.columns[i]
+    value = f"v{i}"
+    zone = literal(contract.timezone)
+    if column.type == "timestamp" and field.type == "DATE":
+        value = f"timezone({zone}, timezone('UTC', {value}))"
+    elif column.type == "date" and field.type == "TIMESTAMP":
+        value = f"timezone('UTC', timezone({zone}, CAST({value} AS TIMESTAMP)))"
+    value = f"CAST({value} AS {field.type})"
+    if field.identity == BY_SIDE:
+        side = _field_sql(_SIDE, item, contract, position)
+        return pseudonym_in_sql(value, f"CASE WHEN {side} = 'client' THEN 'client' ELSE 'employee' END")
+    if field.identity is not None:
+        return pseudonym_sql(value, field.identity)
+    return value
+
+
+_SIDE = ENTITIES["survey_answer"].field("side")

@@ -1,0 +1,32 @@
+"""One module per physical format, all with one signature: `read(path, contract, connection, workdir)`.
+
+A reader turns a file into a table of raw text in the delivery's own DuckDB connection and sets aside the
+rows that have no structure. It knows nothing of types, codes or entities (the conformer does), and it
+refuses (DeliveryError) what is not a file of the stated format at all.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pipelines.extracts.contract import Contract
+from pipelines.extracts.readers.base import DeliveryError, RawTable
+
+
+def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> RawTable:
+    """Read a file by its contract's format. Raises DeliveryError when the delivery must be refused."""
+    # Imported here so that a run without a format does not pay for its reader.
+    from pipelines.extracts.readers import delimited, json_documents, parquet
+
+    match contract.format.type:
+        case "csv":
+            return delimited.read(path, contract, connection, workdir)
+        case "json" | "jsonl":
+            return json_documents.read(path, contract, connection, workdir)
+        case "parquet":
+            return parquet.read(path, contract, connection, workdir)
+
+
+__all__ = ["DeliveryError", "RawTable", "read"]

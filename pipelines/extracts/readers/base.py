@@ -1,0 +1,139 @@
+"""What all readers share: the raw table they hand over, the refusal, and finding the contract's columns."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.extracts.contract import Contract
+
+#: Columns of the table of rejected rows, in order, with their types.
+REJECT_SCHEMA = pa.schema(
+    [
+        ("_record", pa.int64()),
+        ("_line", pa.int64()),
+        ("column", pa.string()),
+        ("value", pa.string()),
+        ("reason", pa.string()),
+        ("message", pa.string()),
+        ("row", pa.string()),
+    ]
+)
+
+
+class DeliveryError(Exception):
+    """A delivery that must be refused whole. `reason` is a code; the message is readable, with a remedy."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """A file as raw text in the connection.
+
+    `table`: relation with `_record` (1-based number in the file, rejected rows counted), `_line` (1-based
+    physical line of the row's start, null where the format has none) and VARCHAR columns.
+    `records_read`: data records in the file, counted without the parser.
+    `rejects_table`: relation with the columns of REJECT_SCHEMA, rows that have no structure.
+    `columns`: source column name -> quoted SQL column of `table`, for the columns that the file has.
+    `identity`: SQL columns that together are the whole row (for exact duplicates).
+    `row_sql`: SQL expression of the whole row as text, for the quarantine.
+    `native`: SQL columns whose text was printed by us from a typed value (so ISO dates, decimal point).
+    """
+
+    table: str
+    records_read: int
+    rejects_table: str
+    columns: dict[str, str]
+    identity: tuple[str, ...]
+    row_sql: str
+    native: frozenset[str] = field(default_factory=frozenset)
+
+
+def literal(text: str) -> str:
+    """Return an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
+    """Run a query that gives one row and return it, with the result fetched to its end.
+
+    A result left half read blocks the connection for `register` (DuckDB 2.0).
+    """
+    (row,) = connection.execute(query).fetchall()
+    return tuple(row)
+
+
+def create_rejects(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[str, object]]) -> str:
+    """Make the table of rejected rows and return its name."""
+    batch = pa.Table.from_pylist(list(rows), schema=REJECT_SCHEMA)
+    connection.register("rejects_batch", batch)
+    connection.execute("CREATE TABLE rejects AS SELECT * FROM rejects_batch")
+    connection.unregister("rejects_batch")
+    return "rejects"
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def sources(contract: Contract) -> dict[str, bool]:
+    """Return every source column the contract reads -> whether the file must have it."""
+    needed: dict[str, bool] = {}
+    for column in contract.columns:
+        needed[column.source] = needed.get(column.source, False) or not column.optional
+    for rule in contract.filters:
+        needed[rule.source] = needed.get(rule.source, False) or not rule.optional
+    return needed
+
+
+def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> dict[str, int]:
+    """Return source name -> position in `found` for the contract's columns that the file has.
+
+    Names are compared exactly, then with capitals, outer blanks and Unicode forms ignored. Raises
+    DeliveryError('missing_column'), listing what was found and the nearest names, when one that must be
+    there is not.
+    """
+    exact: dict[str, int] = {}
+    folded: dict[str, list[int]] = {}
+    for position, name in enumerate(found):
+        exact.setdefault(name, position)
+        folded.setdefault(_folded(name), []).append(position)
+    result: dict[str, int] = {}
+    missing: list[str] = []
+    for source, needed in sources(contract).items():
+        candidates = folded.get(_folded(source), [])
+        if source in exact:
+            result[source] = exact[source]
+        elif len(candidates) == 1:
+            result[source] = candidates[0]
+        elif needed:
+            missing.append(source)
+    if missing:
+        raise missing_columns(missing, found, file_name, contract)
+    return result
+
+
+def missing_columns(missing: Sequence[str], found: Sequence[str], file_name: str, contract: Contract) -> DeliveryError:
+    """Return the refusal of a file without columns it must have, with the nearest names as a hint."""
+    by_fold = {_folded(name): name for name in found}
+    parts = []
+    for source in missing:
+        near = difflib.get_close_matches(_folded(source), list(by_fold), n=1, cutoff=0.6)
+        parts.append(f"{source!r}" + (f" (did you mean {by_fold[near[0]]!r}?)" if near else ""))
+    shown = ", ".join(found[:40]) + (f", and {len(found) - 40} more" if len(found) > 40 else "")
+    return DeliveryError(
+        "missing_column",
+        f"{file_name}: the contract {contract.full_name} reads columns the file does not have: "
+        f"{'; '.join(parts)}. Columns found: {shown or 'none'}. Mend the export, or the contract if the "
+        "source has changed its names.",
+    )

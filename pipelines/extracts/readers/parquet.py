@@ -1,0 +1,67 @@
+"""Parquet: every value printed as text (ISO dates, decimal point), so the conformer treats it as any other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+
+from pipelines.extracts.contract import Contract
+from pipelines.extracts.readers.base import DeliveryError, RawTable, create_rejects, find_columns, literal
+from pipelines.extracts.readers.text import describe_bytes
+
+
+def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> RawTable:
+    """Read a Parquet file; the count is the one its own footer states.
+
+    Timestamps with a zone are printed in UTC with their offset; lists and structs as JSON. `_line` is null.
+    Raises DeliveryError: empty_file, not_the_format, missing_column.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    if not head:
+        raise DeliveryError("empty_file", f"{path.name}: the file is empty.")
+    if not head.startswith(b"PAR1"):
+        what = describe_bytes(head) or "no Parquet file"
+        raise DeliveryError("not_the_format", f"{path.name}: the contract expects Parquet, but this is {what}.")
+    scan = f"read_parquet({literal(str(path))}, binary_as_string=true, hive_partitioning=false)"
+    try:
+        described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+        counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({literal(str(path))})").fetchall()
+        names = [str(row[0]) for row in described]
+        found = find_columns(contract, names, path.name)
+        columns = [f"c{position}" for position in range(len(names))]
+        nested = ("STRUCT", "MAP", "UNION")
+        picks = ", ".join(
+            (
+                f"CAST(to_json({_quoted(name)}) AS VARCHAR)"
+                if str(row[1]).startswith(nested) or str(row[1]).endswith("]")
+                else f"CAST({_quoted(name)} AS VARCHAR)"
+            )
+            + f" AS {column}"
+            for name, row, column in zip(names, described, columns, strict=True)
+        )
+        if int(counted[0][0]) == 0:
+            raise DeliveryError("empty_file", f"{path.name}: the file has columns but no row.")
+        connection.execute(f"CREATE TABLE raw AS SELECT {picks} FROM {scan}")
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise DeliveryError(
+            "not_the_format", f"{path.name}: damaged Parquet file: {first}. Export it again."
+        ) from error
+    connection.execute("CREATE VIEW numbered AS SELECT rowid + 1 AS _record, CAST(NULL AS BIGINT) AS _line, * FROM raw")
+    pairs = ", ".join(f"{literal(name)}, {column}" for name, column in zip(names, columns, strict=True))
+    native = frozenset(column for column, row in zip(columns, described, strict=True) if str(row[1]) != "VARCHAR")
+    return RawTable(
+        table="numbered",
+        records_read=int(counted[0][0]),
+        rejects_table=create_rejects(connection, []),
+        columns={source: columns[position] for source, position in found.items()},
+        identity=tuple(columns),
+        row_sql=f"CAST(json_object({pairs}) AS VARCHAR)",
+        native=native,
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,336 @@
+"""Small good DuckDB files for both gates; tests break copies of them.
+
+Great Expectations is imported once a session, by the first gate that runs.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from pipelines.extracts.deliveries import Receipt, write_receipt
+from pipelines.extracts.entities import ENTITIES, Entity
+
+DELIVERY = "0123456789abcdef"
+TODAY = date(2026, 3, 1)
+UNITS = [f"u{number:02}" for number in range(41)]
+PERIODS = ["2025-01-01", "2025-02-01"]
+
+
+def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[str, Any]]) -> None:
+    names = list(rows[0])
+    marks = ", ".join("?" for _ in names)
+    columns = ", ".join(f'"{name}"' for name in names)
+    connection.executemany(f"insert into {table} ({columns}) values ({marks})", [list(row.values()) for row in rows])
+
+
+# Landing ------------------------------------------------------------------------------------------------------------
+
+
+def landed_row(entity: Entity, record: int, **changes: Any) -> dict[str, Any]:
+    """A plausible row of an entity, with provenance."""
+    by_type: dict[str, Any] = {
+        "DATE": date(2025, 3, 1),
+        "TIMESTAMP": datetime(2025, 3, 1, 10, 30),
+        "DOUBLE": 1.0,
+        "BIGINT": 1,
+        "BOOLEAN": True,
+        "VARCHAR": "x",
+    }
+    row = {
+        field.name: field.values[0] if field.values else "a1" * 16 if field.identity else by_type[field.type]
+        for field in entity.fields
+    }
+    if entity.name == "survey_answer":
+        row.update(scale_min=0.0, scale_max=5.0, value=3.0)
+    row.update(_system="test", _delivery_id=DELIVERY, _record=record, _version=datetime(2025, 4, 1))
+    return {**row, **changes}
+
+
+def receipt(**changes: Any) -> Receipt:
+    values: dict[str, Any] = {
+        "delivery_id": DELIVERY,
+        "file": "everything_20250401.csv",
+        "bytes": 1000,
+        "sha256": "0" * 64,
+        "system": "test",
+        "contract": "test.everything",
+        "contract_version": 1,
+        "landed_at": datetime(2025, 4, 1),
+        "version": datetime(2025, 4, 1),
+        "read": 204,
+        "landed": 200,
+        "quarantined": 2,
+        "duplicates": 1,
+        "filtered": 1,
+        "outputs": {name: 200 for name in ENTITIES},
+        "months": ["2025-03"],
+        "reasons": {"bad_date": 2},
+        "personal": {},
+    }
+    return Receipt(**{**values, **changes})
+
+
+@pytest.fixture
+def landing_folders(tmp_path: Path) -> tuple[Path, Path, Path]:
+    """Warehouse, landing and quarantine of one good delivery that feeds every entity."""
+    warehouse, landing_dir, quarantine_dir = tmp_path / "w.duckdb", tmp_path / "landing", tmp_path / "quarantine"
+    write_receipt(landing_dir, receipt())
+    quarantine_dir.mkdir()
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema landing")
+        for entity in ENTITIES.values():
+            columns = ", ".join(f'"{name}" {kind}' for name, kind in entity.columns)
+            connection.execute(f'create table landing."{entity.name}" ({columns})')
+            insert(connection, f'landing."{entity.name}"', [landed_row(entity, 1)])
+            connection.execute(
+                f'insert into landing."{entity.name}" by name '
+                f'select * replace (n as _record) from landing."{entity.name}", range(2, 201) t(n)'
+            )
+        write_quarantine(connection, quarantine_dir, 2)
+    return warehouse, landing_dir, quarantine_dir
+
+
+def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, rows: int) -> None:
+    connection.execute(
+        f"copy (select '{DELIVERY}' as delivery_id, 'bad_date' as reason from range({rows})) "
+        f"to '{folder / DELIVERY}.parquet'"
+    )
+
+
+# Publication --------------------------------------------------------------------------------------------------------
+
+
+def _scorecard_row(unit: str, period: str) -> dict[str, Any]:
+    client, team = 70.0, 60.0
+    level = math.sqrt(client * team)
+    row: dict[str, Any] = {
+        "unit_id": unit,
+        "unit_name": unit.upper(),
+        "unit_level": "company" if unit == UNITS[0] else "team",
+        "parent_unit_id": None if unit == UNITS[0] else UNITS[0],
+        "period": period,
+        "status": "ok",
+        "weight_present": 1.0,
+        "pairs_scored": 2,
+        "client_index": client,
+        "client_index_lower": client - 5,
+        "client_index_upper": client + 5,
+        "client_index_se": 2.5,
+        "collaborator_index": team,
+        "collaborator_index_lower": team - 5,
+        "collaborator_index_upper": team + 5,
+        "collaborator_index_se": 2.5,
+        "gap": client - team,
+        "gap_lower": client - team - 7,
+        "gap_upper": client - team + 7,
+        "gap_se": 3.5,
+        "level": level,
+        "symmetry": 90.0,
+        "symmetry_index": level * 0.9,
+        "symmetry_index_lower": level * 0.9 - 4,
+        "symmetry_index_upper": level * 0.9 + 4,
+        "quadrant": "borderline",
+        "human_sigma": 50.0,
+        "perception_client": client,
+        "perception_collaborator": team,
+        "journey_client": None,
+        "journey_collaborator": None,
+        "conduct_client": client,
+        "conduct_collaborator": team,
+    }
+    if unit == UNITS[1]:
+        keep = {"unit_id", "unit_name", "unit_level", "parent_unit_id", "period"}
+        row = {name: value if name in keep else None for name, value in row.items()} | {"status": "suppressed"}
+    return row
+
+
+def _pair_row(unit: str, period: str, pair: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "unit_id": unit,
+        "unit_level": "team",
+        "period": period,
+        "pair_id": pair,
+        "mirror": "perception" if pair == "trust" else "conduct",
+        "client_status": "ok",
+        "collaborator_status": "ok",
+        "client_score": 70.0,
+        "client_score_lower": 65.0,
+        "client_score_upper": 75.0,
+        "collaborator_score": 60.0,
+        "collaborator_score_lower": 55.0,
+        "collaborator_score_upper": 65.0,
+        "gap": 10.0,
+        "gap_lower": 3.0,
+        "gap_upper": 17.0,
+        "gap_se": 3.5,
+        "status": "ok",
+    }
+    if unit == UNITS[1]:
+        hidden = [name for name in row if name.startswith(("gap", "collaborator_score"))]
+        row.update(dict.fromkeys(hidden), collaborator_status="suppressed", status="suppressed")
+    return row
+
+
+def _indicator_row(unit: str, period: str, indicator: str) -> dict[str, Any]:
+    protected = indicator != "client_continuity"
+    row: dict[str, Any] = {
+        "unit_id": unit,
+        "unit_level": "team",
+        "period": period,
+        "population": "all",
+        "indicator_id": indicator,
+        "side": indicator.split("_")[0],
+        "mirror": "perception" if indicator.endswith("trust") else "conduct",
+        "window_months": 3,
+        "n": 20.0 if protected else 2.0,
+        "people": 10 if protected else None,
+        "value": 3.8,
+        "value_lower": 3.5,
+        "value_upper": 4.1,
+        "value_se": 0.15,
+        "score": 70.0,
+        "score_lower": 65.0,
+        "score_upper": 75.0,
+        "score_se": 2.5,
+        "variance_source": "moderated",
+        "status": "ok",
+    }
+    numbers = [name for name in row if name.startswith(("value", "score", "variance"))]
+    if unit == UNITS[1]:
+        row.update(dict.fromkeys([*numbers, "n", "people"]), status="suppressed")
+    if unit == UNITS[2]:
+        row.update(dict.fromkeys(numbers), status="insufficient")
+    return row
+
+
+INDICATORS = {
+    "client_trust": ("perception", "mean", "survey_mean", "client"),
+    "collaborator_trust": ("perception", "mean", "survey_mean", "collaborator"),
+    "client_responsiveness": ("conduct", "proportion", "case_first_reply", "client"),
+    "collaborator_responsiveness": ("conduct", "proportion", "request_first_reply", "collaborator"),
+    "client_continuity": ("conduct", "mean", "availability", "none"),
+}
+
+
+def _published_rows() -> dict[str, list[dict[str, Any]]]:
+    moments = [(unit, period) for unit in UNITS for period in PERIODS]
+    return {
+        "scorecard": [_scorecard_row(*moment) for moment in moments],
+        "scorecard_pairs": [_pair_row(*moment, pair) for moment in moments for pair in ("trust", "responsiveness")],
+        "scorecard_indicators": [_indicator_row(*moment, name) for moment in moments for name in INDICATORS],
+        "dim_unit": [
+            {
+                "unit_id": unit,
+                "unit_name": unit.upper(),
+                "unit_level": "team",
+                "parent_unit_id": None if unit == UNITS[0] else UNITS[0],
+                "parent_unit_name": None if unit == UNITS[0] else UNITS[0].upper(),
+                "depth": 0 if unit == UNITS[0] else 1,
+                "valid_from": "1900-01-01",
+                "valid_to": "9999-12-31",
+            }
+            for unit in UNITS
+        ],
+        "dim_period": [
+            {
+                "period": f"2025-{month:02}-01",
+                "period_end": f"2025-{month:02}-{28 if month == 2 else 31}",
+                "year": 2025,
+                "month": month,
+                "label_en": "month",
+                "label_fr": "mois",
+                "is_complete": True,
+                "is_latest": month == 2,
+            }
+            for month in (1, 2)
+        ],
+        "dim_pair": [
+            {
+                "pair_id": pair,
+                "mirror": mirror,
+                "client_indicator_id": f"client_{pair}",
+                "collaborator_indicator_id": f"collaborator_{pair}",
+                "weight": 1.0,
+                "mirror_weight": 0.5,
+                "label_en": pair,
+                "label_fr": pair,
+                "sort_order": 1,
+            }
+            for pair, mirror in (("trust", "perception"), ("responsiveness", "conduct"))
+        ],
+        "dim_indicator": [
+            {
+                "indicator_id": name,
+                "side": name.split("_")[0],
+                "mirror": mirror,
+                "kind": kind,
+                "measure": measure,
+                "topic": None,
+                "multiplier": 1.0,
+                "floor": 1.0,
+                "goal": 5.0,
+                "window_months": 3,
+                "min_n": 1,
+                "protects": protects,
+                "unit_of_measure": "points",
+                "label_en": name,
+                "label_fr": name,
+                "sort_order": 1,
+            }
+            for name, (mirror, kind, measure, protects) in INDICATORS.items()
+        ],
+    }
+
+
+_DATES = {"period", "period_end", "valid_from", "valid_to"}
+_TEXTS = {
+    *("status", "quadrant", "variance_source", "topic", "client_status", "collaborator_status", "mirror", "measure"),
+    *("unit_id", "unit_name", "unit_level", "parent_unit_id", "parent_unit_name", "pair_id", "population", "side"),
+    *("indicator_id", "client_indicator_id", "collaborator_indicator_id", "label_en", "label_fr", "kind", "protects"),
+    "unit_of_measure",
+}
+_WHOLE = {"pairs_scored", "people", "window_months", "min_n", "depth", "year", "month", "sort_order"}
+
+
+def _type(name: str) -> str:
+    if name in _DATES:
+        return "DATE"
+    if name.startswith("is_"):
+        return "BOOLEAN"
+    return "VARCHAR" if name in _TEXTS else "BIGINT" if name in _WHOLE else "DOUBLE"
+
+
+@pytest.fixture(scope="session")
+def published_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("published") / "good.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        for table, rows in _published_rows().items():
+            columns = ", ".join(f'"{name}" {_type(name)}' for name in rows[0])
+            connection.execute(f"create table {table} ({columns})")
+            insert(connection, table, rows)
+    return path
+
+
+@pytest.fixture(scope="session")
+def break_published(
+    published_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[list[str]], Path]]:
+    """Copy the good file, run SQL statements on the copy, return its path."""
+
+    def broken(statements: list[str]) -> Path:
+        path = tmp_path_factory.mktemp("broken") / "candidate.duckdb"
+        shutil.copy(published_template, path)
+        with duckdb.connect(str(path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+        return path
+
+    yield broken

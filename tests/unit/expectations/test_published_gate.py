@@ -1,0 +1,285 @@
+"""The publication gate passes a good file, and each of its expectations can fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from expectations.gate import ExpectationOutcome, GateResult
+from expectations.published import check_published, published_suites
+
+Break = Callable[[list[str]], Path]
+
+
+def _scorecard(unit: int, change: str) -> str:
+    return f"update scorecard set {change} where unit_id = 'u{unit:02}' and period = '2025-01-01'"
+
+
+def _pairs(unit: int, change: str) -> str:
+    where = f"unit_id = 'u{unit:02}' and period = '2025-01-01' and pair_id = 'trust'"
+    return f"update scorecard_pairs set {change} where {where}"
+
+
+def _indicators(unit: int, change: str, indicator: str = "client_trust") -> str:
+    where = f"unit_id = 'u{unit:02}' and period = '2025-01-01' and indicator_id = '{indicator}'"
+    return f"update scorecard_indicators set {change} where {where}"
+
+
+# (table, what the expectation says, SQL that breaks it), each on a row of its own where that is possible. Unit u01 is
+# suppressed, u02 has insufficient indicators; all others are ok.
+MUTATIONS: list[tuple[str, str, str]] = [
+    ("scorecard", "(unit_id, period) is unique", "insert into scorecard from scorecard where unit_id = 'u03'"),
+    ("scorecard", "status is one of ok, suppressed, insufficient", _scorecard(5, "status = 'fine'")),
+    ("scorecard", "quadrant is one of", _scorecard(6, "quadrant = 'good'")),
+    ("scorecard", "gap = client_index - collaborator_index", _scorecard(7, "gap = 12")),
+    ("scorecard", "level = sqrt(client_index * collaborator_index)", _scorecard(8, "level = 65")),
+    ("scorecard", "symmetry = 100 - abs(gap)", _scorecard(9, "symmetry = 91")),
+    ("scorecard", "symmetry_index = level * symmetry / 100", _scorecard(10, "symmetry_index = 59")),
+    ("scorecard", "value between its two bounds", _scorecard(11, "client_index_upper = 69")),
+    ("scorecard", "gap is between -100 and 100", _scorecard(12, "gap = 120")),
+    ("scorecard", "gap_lower is between -100 and 100", _scorecard(12, "gap_lower = -120")),
+    ("scorecard", "gap_upper is between -100 and 100", _scorecard(12, "gap_upper = 120")),
+    *(
+        ("scorecard", f"{name} is between 0 and 100", _scorecard(13, f"{name} = 101"))
+        for side in ("client", "collaborator")
+        for name in (f"{side}_index", f"{side}_index_lower", f"{side}_index_upper")
+    ),
+    *(
+        ("scorecard", f"{name} is between 0 and 100", _scorecard(14, f"{name} = -1"))
+        for name in ("level", "symmetry", "symmetry_index", "symmetry_index_lower", "symmetry_index_upper")
+    ),
+    *(
+        ("scorecard", f"{mirror}_{side} is between 0 and 100", _scorecard(15, f"{mirror}_{side} = 100.5"))
+        for mirror in ("perception", "journey", "conduct")
+        for side in ("client", "collaborator")
+    ),
+    ("scorecard", "human_sigma is between 0 and 100", _scorecard(15, "human_sigma = 101")),
+    *(
+        ("scorecard", f"{name} is at least 0", _scorecard(16, f"{name} = -1"))
+        for name in ("client_index_se", "collaborator_index_se", "gap_se", "pairs_scored")
+    ),
+    ("scorecard", "weight_present is between 0 and 1", _scorecard(17, "weight_present = 1.2")),
+    ("scorecard", "where status <> 'ok', no number is shown", _scorecard(18, "status = 'insufficient'")),
+    ("scorecard", "where status = 'suppressed', no number is shown", _scorecard(1, "weight_present = 0.4")),
+    ("scorecard", "where status = 'ok', every figure is there", _scorecard(19, "symmetry_index = null")),
+    ("scorecard", "an index stands on at least 60 % of the weight", _scorecard(20, "weight_present = 0.59")),
+    ("scorecard", "no figure is without error", _scorecard(21, "gap_se = 0")),
+    ("scorecard", "unit_id is in dim_unit", _scorecard(22, "unit_id = 'u99'")),
+    ("scorecard", "period is in dim_period", _scorecard(23, "period = '2024-01-01'")),
+    ("scorecard", "parent_unit_id is in dim_unit", _scorecard(24, "parent_unit_id = 'u98'")),
+    ("scorecard_pairs", "(unit_id, period, pair_id) is unique", _pairs(3, "pair_id = 'responsiveness'")),
+    ("scorecard_pairs", "client_status is one of", _pairs(5, "client_status = 'fine'")),
+    ("scorecard_pairs", "collaborator_status is one of", _pairs(5, "collaborator_status = 'fine'")),
+    ("scorecard_pairs", "status is one of", _pairs(5, "status = 'fine'")),
+    ("scorecard_pairs", "mirror is one of", _pairs(6, "mirror = 'none'")),
+    *(
+        ("scorecard_pairs", f"{side}_score{end} is between 0 and 100", _pairs(7, f"{side}_score{end} = 101"))
+        for side in ("client", "collaborator")
+        for end in ("", "_lower", "_upper")
+    ),
+    *(
+        ("scorecard_pairs", f"gap{end} is between -100 and 100", _pairs(8, f"gap{end} = -101"))
+        for end in ("", "_lower", "_upper")
+    ),
+    ("scorecard_pairs", "gap_se is at least 0", _pairs(9, "gap_se = -1")),
+    ("scorecard_pairs", "value between its two bounds", _pairs(10, "collaborator_score_lower = 61")),
+    ("scorecard_pairs", "gap = client_score - collaborator_score", _pairs(11, "gap = 9")),
+    ("scorecard_pairs", "where status <> 'ok', no number is shown", _pairs(1, "gap = 10")),
+    (
+        "scorecard_pairs",
+        "where client_status <> 'ok', no number is shown",
+        _pairs(12, "client_status = 'insufficient'"),
+    ),
+    (
+        "scorecard_pairs",
+        "where collaborator_status <> 'ok', no number is shown",
+        _pairs(12, "collaborator_status = 'suppressed'"),
+    ),
+    ("scorecard_pairs", "where status = 'ok', every figure is there", _pairs(13, "gap_upper = null")),
+    ("scorecard_pairs", "a pair is ok exactly when both its faces are", _pairs(14, "status = 'insufficient'")),
+    ("scorecard_pairs", "no figure is without error", _pairs(15, "gap_se = 0")),
+    ("scorecard_pairs", "unit_id is in dim_unit", _pairs(16, "unit_id = 'u99'")),
+    ("scorecard_pairs", "period is in dim_period", _pairs(17, "period = '2024-01-01'")),
+    ("scorecard_pairs", "pair_id is in dim_pair", _pairs(18, "pair_id = 'hope'")),
+    ("scorecard_pairs", "has its row in the scorecard", "delete from scorecard where unit_id = 'u19'"),
+    (
+        "scorecard_indicators",
+        "(unit_id, period, population, indicator_id) is unique",
+        "insert into scorecard_indicators from scorecard_indicators where unit_id = 'u03'",
+    ),
+    ("scorecard_indicators", "status is one of", _indicators(5, "status = 'fine'")),
+    ("scorecard_indicators", "side is one of", _indicators(5, "side = 'clients'")),
+    ("scorecard_indicators", "mirror is one of", _indicators(5, "mirror = 'x'")),
+    ("scorecard_indicators", "variance_source is one of", _indicators(5, "variance_source = 'guess'")),
+    ("scorecard_indicators", "population is one of all", _indicators(6, "population = 'field'")),
+    *(
+        ("scorecard_indicators", f"score{end} is between 0 and 100", _indicators(7, f"score{end} = 101"))
+        for end in ("", "_lower", "_upper")
+    ),
+    *(
+        ("scorecard_indicators", f"{name} is at least 0", _indicators(8, f"{name} = -1"))
+        for name in ("value_se", "score_se", "n", "people")
+    ),
+    ("scorecard_indicators", "window_months is between 1 and 120", _indicators(9, "window_months = 0")),
+    ("scorecard_indicators", "value between its two bounds", _indicators(10, "value_lower = 3.9")),
+    ("scorecard_indicators", "where status = 'suppressed', no number is shown", _indicators(1, "n = 3")),
+    ("scorecard_indicators", "where status = 'insufficient', no number is shown", _indicators(2, "score = 50")),
+    ("scorecard_indicators", "where status = 'ok', every figure is there", _indicators(11, "value_upper = null")),
+    ("scorecard_indicators", "no figure about people stands for fewer than 5", _indicators(12, "people = 4")),
+    ("scorecard_indicators", "no figure about people is a count of fewer than 5", _indicators(13, "n = 4")),
+    ("scorecard_indicators", "no figure is without error", _indicators(14, "value_se = 0")),
+    ("scorecard_indicators", "unit_id is in dim_unit", _indicators(15, "unit_id = 'u99'")),
+    ("scorecard_indicators", "period is in dim_period", _indicators(16, "period = '2024-01-01'")),
+    ("scorecard_indicators", "indicator_id is in dim_indicator", _indicators(17, "indicator_id = 'client_hope'")),
+    ("dim_unit", "unit_id is unique", "insert into dim_unit from dim_unit where unit_id = 'u03'"),
+    ("dim_unit", "parent_unit_id is in dim_unit", "update dim_unit set parent_unit_id = 'u97' where unit_id = 'u05'"),
+    ("dim_unit", "depth is between 0 and 20", "update dim_unit set depth = 21 where unit_id = 'u06'"),
+    ("dim_unit", "no unit stands above itself", "update dim_unit set parent_unit_id = 'u07' where unit_id = 'u07'"),
+    ("dim_unit", "validity does not end before", "update dim_unit set valid_to = '1800-01-01' where unit_id = 'u08'"),
+    ("dim_period", "period is unique", "insert into dim_period from dim_period where month = 1"),
+    ("dim_period", "the latest period, and no other", "update dim_period set is_latest = true where month = 1"),
+    (
+        "dim_period",
+        "period is a whole calendar month",
+        "update dim_period set period_end = '2025-01-30' where month = 1",
+    ),
+    ("dim_period", "month is between 1 and 12", "update dim_period set month = 13 where month = 1"),
+    ("dim_pair", "pair_id is unique", "insert into dim_pair from dim_pair where pair_id = 'trust'"),
+    ("dim_pair", "weight is between 0 and 1", "update dim_pair set weight = 1.1 where pair_id = 'responsiveness'"),
+    ("dim_pair", "the weights of a mirror's pairs add up to 1", "update dim_pair set weight = 0.9 where weight = 1"),
+    ("dim_pair", "mirror is one of", "update dim_pair set mirror = 'none' where pair_id = 'trust'"),
+    ("dim_pair", "mirror_weight is between 0 and 1", "update dim_pair set mirror_weight = -1 where pair_id = 'trust'"),
+    *(
+        ("dim_pair", f"{face}_indicator_id is in dim_indicator", f"update dim_pair set {face}_indicator_id = 'x'")
+        for face in ("client", "collaborator")
+    ),
+    ("dim_indicator", "indicator_id is unique", "insert into dim_indicator from dim_indicator where kind = 'mean'"),
+    ("dim_indicator", "side is one of", "update dim_indicator set side = 'x' where indicator_id = 'client_trust'"),
+    ("dim_indicator", "mirror is one of", "update dim_indicator set mirror = 'x' where indicator_id = 'client_trust'"),
+    ("dim_indicator", "kind is one of", "update dim_indicator set kind = 'x' where indicator_id = 'client_trust'"),
+    (
+        "dim_indicator",
+        "protects is one of",
+        "update dim_indicator set protects = 'all' where indicator_id = 'client_trust'",
+    ),
+    (
+        "dim_indicator",
+        "floor and goal differ and come together",
+        "update dim_indicator set goal = null where indicator_id = 'client_trust'",
+    ),
+]
+
+
+@pytest.fixture(scope="module")
+def broken(break_published: Break) -> GateResult:
+    """What the gate finds in a file with every mutation at once."""
+    return check_published(break_published([sql for _, _, sql in MUTATIONS]))
+
+
+@pytest.fixture(scope="module")
+def nulls(break_published: Break) -> GateResult:
+    """What the gate finds when every table holds a row of nulls."""
+    tables = [suite.table for suite in published_suites()]
+    return check_published(
+        break_published(
+            [
+                f"insert into {table} (period) values (null)"
+                if table.startswith(("scorecard", "dim_period"))
+                else f"insert into {table} (label_en) values (null)"
+                if table != "dim_unit"
+                else "insert into dim_unit (depth) values (null)"
+                for table in tables
+            ]
+        )
+    )
+
+
+@pytest.fixture(scope="module")
+def empty(break_published: Break) -> GateResult:
+    """What the gate finds when there is nothing to publish."""
+    return check_published(break_published(["delete from scorecard"]))
+
+
+def _failed(result: GateResult, table: str, says: str) -> list[ExpectationOutcome]:
+    return [o for o in result.outcomes if o.table == table and says in o.says and not o.success]
+
+
+def test_good_file_passes(published_template: Path) -> None:
+    result = check_published(published_template)
+    assert result.success, result.message()
+    assert not result.warnings
+    assert result.message() == f"The publication gate is open: {len(result.outcomes)} expectations on 7 tables checked."
+    with duckdb.connect(str(published_template)) as connection:
+        connection.execute("create temporary table free as select 1")
+
+
+@pytest.mark.parametrize(("table", "says"), [(table, says) for table, says, _ in MUTATIONS])
+def test_mutation_is_found(broken: GateResult, table: str, says: str) -> None:
+    [outcome] = _failed(broken, table, says)
+    assert "could not check" not in outcome.message
+    assert outcome.unexpected_count
+    assert outcome.examples_by_key
+    assert outcome.remedy in outcome.message
+
+
+def test_every_expectation_can_fail(broken: GateResult, nulls: GateResult, empty: GateResult) -> None:
+    failed = {(o.table, o.says) for result in (broken, nulls, empty) for o in result.outcomes if not o.success}
+    expected = {(suite.table, e.meta["says"]) for suite in published_suites() for e in suite.expectations if e.meta}
+    assert expected - failed == set()
+
+
+def test_hidden_number_is_not_repeated(broken: GateResult) -> None:
+    [outcome] = _failed(broken, "scorecard_indicators", "where status = 'suppressed'")
+    [example] = outcome.examples_by_key
+    assert example["unit_id"] == "u01"
+    assert example["shown"] == "n"
+    assert "n=3" not in outcome.message
+    [few] = _failed(broken, "scorecard_indicators", "stands for fewer than 5")
+    assert "people=" not in few.message
+
+
+def test_message_names_expectation_rows_examples_and_remedy(broken: GateResult) -> None:
+    [outcome] = _failed(broken, "scorecard", "gap = client_index - collaborator_index")
+    assert outcome.severity == "error"
+    assert outcome in broken.failures
+    assert outcome.message.startswith(
+        "scorecard: gap = client_index - collaborator_index [unexpected_rows_expectation] does not hold in"
+    )
+    assert "unit_id=u07, period=2025-01-01, gap=12, client_index=70, collaborator_index=60" in outcome.message
+    assert "What to do: Nothing is published and the last publication stays." in outcome.message
+    assert outcome.message in broken.message()
+
+
+def test_certainty_only_warns(break_published: Break) -> None:
+    result = check_published(break_published([_scorecard(21, "gap_se = 0")]))
+    assert result.success
+    [warning] = result.warnings
+    assert warning.examples_by_key[0]["unit_id"] == "u21"
+    assert ", 1 warning." in result.message()
+
+
+def test_empty_scorecard_closes_the_gate(empty: GateResult) -> None:
+    [outcome] = _failed(empty, "scorecard", "the scorecard is not empty")
+    assert not empty.success
+    assert "found 0" in outcome.message
+    assert "validity dates" in outcome.remedy
+
+
+def test_k_and_coverage_are_the_companys(break_published: Break, published_template: Path) -> None:
+    assert not check_published(published_template, min_respondents=11).success
+    assert not check_published(break_published(["update scorecard set weight_present = 0.7"]), coverage=0.8).success
+
+
+def test_exposures_and_services_are_no_counts_of_people(break_published: Break) -> None:
+    # n of a rate is person-months; what is about no person has no people.
+    path = break_published(
+        [
+            "update dim_indicator set measure = 'voluntary_turnover', kind = 'rate' "
+            "where indicator_id = 'collaborator_trust'",
+            "update scorecard_indicators set n = 2.5 where indicator_id = 'collaborator_trust' and status = 'ok'",
+        ]
+    )
+    assert check_published(path).success

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import hashlib
+import hmac
+from pathlib import Path
+
+import duckdb
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.extracts.pseudonyms import (
+    PseudonymKeyError,
+    bind_key,
+    load_or_create_key,
+    pseudonym,
+    pseudonym_sql,
+)
+
+TEXT = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
+
+
+@settings(max_examples=60, deadline=None)
+@given(TEXT, st.binary(min_size=16, max_size=100), st.sampled_from(["client", "employee", "it's"]))
+def test_sql_equals_python_hmac(value: str, key: bytes, domain: str) -> None:
+    expected = hmac.new(key, f"{domain}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+    with duckdb.connect() as connection:
+        bind_key(connection, key)
+        row = connection.execute(f"SELECT {pseudonym_sql('$1::VARCHAR', domain)}", [value]).fetchone()
+    assert row is not None
+    assert row[0] == expected == pseudonym(value, domain, key)
+
+
+def test_null_stays_null_and_domains_differ() -> None:
+    key = bytes(16)
+    with duckdb.connect() as connection:
+        bind_key(connection, key)
+        assert connection.execute(f"SELECT {pseudonym_sql('NULL::VARCHAR', 'client')}").fetchall() == [(None,)]
+    assert pseudonym("7", "client", key) != pseudonym("7", "employee", key)
+
+
+def test_key_is_made_once_for_the_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "secrets" / "pseudonym.key"
+    key = load_or_create_key(path)
+    assert len(key) == 32
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert load_or_create_key(path) == key
+    assert [entry.name for entry in path.parent.iterdir()] == ["pseudonym.key"]
+
+
+def test_key_from_the_environment_wins_and_makes_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "pseudonym.key"
+    assert load_or_create_key(path, "00" * 32) == bytes(32)
+    assert load_or_create_key(path, "a passphrase that is long") == b"a passphrase that is long"
+    assert not path.exists()
+
+
+def test_weak_or_open_keys_are_refused_without_showing_them(tmp_path: Path) -> None:
+    with pytest.raises(PseudonymKeyError, match="too short") as error:
+        load_or_create_key(tmp_path / "k", "secret")
+    assert "secret" not in str(error.value)
+    path = tmp_path / "open.key"
+    path.write_text("00" * 32)
+    path.chmod(0o644)
+    with pytest.raises(PseudonymKeyError, match="chmod 600"):
+        load_or_create_key(path)
