@@ -116,13 +116,13 @@ class GateResult:
 
     def _verdict(self) -> str:
         tables = len({o.table for o in self.outcomes})
-        checked = f"{len(self.outcomes)} expectations on {tables} tables"
+        checked = f"{_many(len(self.outcomes), 'expectation')} on {_many(tables, 'table')}"
         if self.failures:
             verdict = f"The {self.gate} gate is closed: {len(self.failures)} of {checked} failed"
         else:
             verdict = f"The {self.gate} gate is open: {checked} checked"
         warned = len(self.warnings)
-        return verdict + (f", {warned} warning{'s' if warned > 1 else ''}." if warned else ".")
+        return verdict + (f", {_many(warned, 'warning')}." if warned else ".")
 
 
 def run_gate(path: Path, suites: Sequence[TableSuite], *, gate: str, schema: str = "main") -> GateResult:
@@ -284,8 +284,8 @@ def _outcome(
         message = f"{table}: could not check that {says} [{kind}]: {trouble}. What to do: {remedy}"
     else:
         details = single.result or {}
-        if "unexpected_count" in details:
-            count = int(details["unexpected_count"])
+        if "unexpected_count" in details:  # None on an empty table
+            count = int(details["unexpected_count"] or 0)
             percent = details.get("unexpected_percent_total", details.get("unexpected_percent"))
         elif kind == "unexpected_rows_expectation":
             count = int(details["observed_value"])
@@ -347,10 +347,14 @@ def _first_line(error: Any) -> str:
     return text.splitlines()[0].rstrip(".") if text else "no reason given"
 
 
+def _many(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _extent(count: int | None, percent: float | None) -> str:
     if count is None:
         return ""
-    rows = f"{count:,} row{'' if count == 1 else 's'}"
+    rows = _many(count, "row")
     return rows if percent is None else f"{rows} ({percent:.3g} % of the table)"
 
 

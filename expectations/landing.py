@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from expectations.gate import GateResult, run_gate
-from expectations.rules import TableSuite, between, no_row, not_null, one_of, rule, unique
+from expectations.rules import TableSuite, no_row, one_of, present, rule, unique, within
 from pipelines.extracts.deliveries import read_receipts
 from pipelines.extracts.entities import ENTITIES, PROVENANCE, Entity
 
@@ -278,8 +278,8 @@ def _deliveries_suite(max_quarantine_share: float) -> TableSuite:
                 min_value=1,
             ),
             unique(["delivery_id"], rewrite),
-            *not_null([*key, "contract", *counts], rewrite),
-            *(between(name, 0, None, rewrite) for name in counts),
+            present([*key, "contract", *counts], key, rewrite),
+            within(dict.fromkeys(counts, (0, None)), key, rewrite),
             no_row(
                 "read = landed + quarantined + duplicates + filtered",
                 rewrite,
@@ -345,26 +345,25 @@ def _entity_suite(entity: Entity, latest: date) -> TableSuite:
         "The delivery (`_delivery_id`) is named in its receipt; `_record` is the row in the file. Correct it at the "
         "source and deliver again"
     )
-    expectations: list[Expectation] = not_null(
-        [field.name for field in entity.fields if field.required] + [column for column, _ in PROVENANCE],
-        f"{contract}; a column that may be blank must not be mapped to a field that may not.",
-    )
+    expectations: list[Expectation] = [
+        present(
+            [field.name for field in entity.fields if field.required] + [column for column, _ in PROVENANCE],
+            _ROW,
+            f"{contract}; a column that may be blank must not be mapped to a field that may not.",
+        )
+    ]
     expectations += [
         one_of(field.name, field.values, f"{contract}, or map the code under `codes` of the column in the contract.")
         for field in entity.fields
         if field.values
     ]
-    expectations += [
-        between(
-            field,
-            low,
-            high,
+    if name in _RANGES:
+        remedy = (
             f"{contract}, or state `min` and `max` in the contract: the rows then go to quarantine. A wrong decimal "
-            "mark or unit in the contract shows like this too.",
+            "mark or unit in the contract shows like this too."
         )
-        for field, (low, high) in _RANGES.get(name, {}).items()
-    ]
-    expectations += _dates(entity, latest, contract)
+        expectations.append(within(_RANGES[name], _ROW, remedy))
+    expectations.append(_dates(entity, latest, contract))
     expectations += [
         no_row(
             f"{first} is not above {then} in more than {100 * SWAPPED_SHARE:g} % of rows",
@@ -387,24 +386,19 @@ def _entity_suite(entity: Entity, latest: date) -> TableSuite:
     )
 
 
-def _dates(entity: Entity, latest: date, contract: str) -> list[Expectation]:
+def _dates(entity: Entity, latest: date, contract: str) -> Expectation:
     long = _LONG_DATES.get(entity.name, frozenset())
     remedy = (
         f"{contract}, or put the stand-in value (such as 01/01/1900) under `missing` of the column in the contract. "
         "A wrong date format in the contract, day and month crossed or a century too early, shows like this too."
     )
-    found: list[Expectation] = []
+    bounds: dict[str, tuple[Any, Any]] = {}
     for field in entity.fields:
-        if field.type not in ("DATE", "TIMESTAMP"):
-            continue
-        # A year of 9999 is a usual way to say "no end"; what began long ago may have.
-        low: date = date(1900, 1, 1) if field.name in long else FIRST_PLAUSIBLE_DAY
-        high: date = date(9999, 12, 31) if field.name in long else latest
-        bounds: tuple[Any, Any] = (low, high)
-        if field.type == "TIMESTAMP":
-            bounds = (datetime.combine(low, datetime.min.time()), datetime.combine(high, datetime.min.time()))
-        found.append(between(field.name, *bounds, remedy))
-    return found
+        if field.type in ("DATE", "TIMESTAMP"):
+            # A year of 9999 is a usual way to say "no end"; what began long ago may have.
+            is_long = field.name in long
+            bounds[field.name] = (date(1900, 1, 1), date(9999, 12, 31)) if is_long else (FIRST_PLAUSIBLE_DAY, latest)
+    return within(bounds, _ROW, remedy)
 
 
 def _identities(entity: Entity) -> list[Expectation]:

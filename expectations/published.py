@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expectations.gate import GateResult, run_gate
-from expectations.rules import TableSuite, between, no_row, not_null, one_of, rule, unique
+from expectations.rules import TableSuite, no_row, one_of, present, rule, unique, which, within
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -138,11 +138,17 @@ def _scorecard_suite(coverage: float, schema: str) -> TableSuite:
             *_keyed(key, ("unit_name", "unit_level", "status")),
             one_of("status", STATUSES, _REPORT),
             one_of("quadrant", QUADRANTS, _REPORT),
-            *_within(points, 0, 100),
-            *_within(("gap", "gap_lower", "gap_upper"), -100, 100),
-            *_within([name for name in (*_INDEX, *_GAP) if name.endswith("_se")], 0, None),
-            between("weight_present", 0, 1 + TOLERANCE, _REPORT),
-            between("pairs_scored", 0, None, _REPORT),
+            within(
+                {
+                    **dict.fromkeys(points, (0, 100)),
+                    **dict.fromkeys(("gap", "gap_lower", "gap_upper"), (-100, 100)),
+                    **dict.fromkeys(("client_index_se", "collaborator_index_se", "gap_se"), (0, None)),
+                    "weight_present": (0, 1 + TOLERANCE),
+                    "pairs_scored": (0, None),
+                },
+                key,
+                _REPORT,
+            ),
             _ordered(
                 key, ("client_index", "collaborator_index", "gap", "symmetry_index"), "value between its two bounds"
             ),
@@ -181,9 +187,15 @@ def _pairs_suite(schema: str) -> TableSuite:
             *_keyed(key, ("unit_level", "mirror", "client_status", "collaborator_status", "status")),
             *(one_of(name, STATUSES, _REPORT) for name in ("status", "client_status", "collaborator_status")),
             one_of("mirror", MIRRORS, _REPORT),
-            *_within(_FACES, 0, 100),
-            *_within(("gap", "gap_lower", "gap_upper"), -100, 100),
-            between("gap_se", 0, None, _REPORT),
+            within(
+                {
+                    **dict.fromkeys(_FACES, (0, 100)),
+                    **dict.fromkeys(("gap", "gap_lower", "gap_upper"), (-100, 100)),
+                    "gap_se": (0, None),
+                },
+                key,
+                _REPORT,
+            ),
             _ordered(key, ("client_score", "collaborator_score", "gap"), "value between its two bounds"),
             _equal(key, "gap", "client_score - collaborator_score", ("client_score", "collaborator_score")),
             _hidden(key, "status <> 'ok'", _GAP),
@@ -244,9 +256,15 @@ def _indicators_suite(k: int, schema: str) -> TableSuite:
                 "give a hidden one away",
             ),
             one_of("variance_source", SOURCES, _REPORT),
-            *_within(("score", "score_lower", "score_upper"), 0, 100),
-            *_within(("value_se", "score_se", "n", "people"), 0, None),
-            between("window_months", 1, 120, _REPORT),
+            within(
+                {
+                    **dict.fromkeys(("score", "score_lower", "score_upper"), (0, 100)),
+                    **dict.fromkeys(("value_se", "score_se", "n", "people"), (0, None)),
+                    "window_months": (1, 120),
+                },
+                key,
+                _REPORT,
+            ),
             _ordered(key, ("value", "score"), "value between its two bounds"),
             _hidden(key, "status = 'suppressed'", (*_ESTIMATES, "n", "people", "variance_source")),
             _hidden(key, "status = 'insufficient'", _ESTIMATES),
@@ -291,7 +309,7 @@ def _unit_suite(schema: str) -> TableSuite:
         expectations=(
             *_keyed(key, ("unit_name", "unit_level")),
             *_refers(key, schema, {"parent_unit_id": "dim_unit.unit_id"}),
-            between("depth", 0, 20, _REPORT),
+            within({"depth": (0, 20)}, key, _REPORT),
             no_row(
                 "no unit stands above itself",
                 "Correct the parent of this unit in the source of units and deliver again.",
@@ -317,7 +335,7 @@ def _period_suite() -> TableSuite:
         columns=("period", "period_end", "year", "month", "label_en", "label_fr", "is_complete", "is_latest"),
         expectations=(
             *_keyed(key, ("period_end", "label_en", "label_fr", "is_complete", "is_latest")),
-            between("month", 1, 12, _REPORT),
+            within({"month": (1, 12)}, key, _REPORT),
             no_row(
                 "a period is a whole calendar month",
                 _REPORT,
@@ -348,11 +366,10 @@ def _pair_suite(schema: str) -> TableSuite:
         ),
         expectations=(
             *_keyed(key, ("mirror", "client_indicator_id", "collaborator_indicator_id")),
-            *not_null(("weight", "mirror_weight"), weights),
-            *not_null(("label_en", "label_fr"), labels),
+            present(("weight", "mirror_weight"), key, weights),
+            present(("label_en", "label_fr"), key, labels),
             one_of("mirror", MIRRORS, _REPORT),
-            between("weight", 0, 1, weights),
-            between("mirror_weight", 0, 1, weights),
+            within({"weight": (0, 1), "mirror_weight": (0, 1)}, key, weights),
             no_row(
                 "the weights of a mirror's pairs add up to 1",
                 weights,
@@ -385,7 +402,7 @@ def _indicator_suite() -> TableSuite:
         ),
         expectations=(
             *_keyed(key, ("side", "mirror", "kind", "measure", "multiplier", "window_months", "min_n", "protects")),
-            *not_null(("label_en", "label_fr"), labels),
+            present(("label_en", "label_fr"), key, labels),
             one_of("side", SIDES, _REPORT),
             one_of("mirror", (*MIRRORS, "none"), _REPORT),
             one_of("kind", KINDS, _REPORT),
@@ -401,11 +418,7 @@ def _indicator_suite() -> TableSuite:
 
 
 def _keyed(key: Sequence[str], filled: Sequence[str]) -> list[Expectation]:
-    return [unique(key, _REPORT), *not_null((*key, *filled), _REPORT)]
-
-
-def _within(columns: Sequence[str], low: float, high: float | None) -> list[Expectation]:
-    return [between(name, low, high, _REPORT) for name in columns]
+    return [unique(key, _REPORT), present((*key, *filled), key, _REPORT)]
 
 
 def _ordered(key: Sequence[str], names: Sequence[str], what: str) -> Expectation:
@@ -428,22 +441,22 @@ def _equal(key: Sequence[str], column: str, formula: str, parts: Sequence[str]) 
 
 def _hidden(key: Sequence[str], when: str, columns: Sequence[str]) -> Expectation:
     """Rows that are not to be shown show nothing; the message does not repeat the numbers, only where they stand."""
-    shown = "concat_ws(', ', " + ", ".join(f"CASE WHEN {name} IS NOT NULL THEN '{name}' END" for name in columns) + ")"
+    tests = {name: f"{name} IS NOT NULL" for name in columns}
     return no_row(
         f"where {when}, no number is shown",
         _LEAK,
-        where=f"{when} AND ({' OR '.join(f'{name} IS NOT NULL' for name in columns)})",
-        show=[*key, f"{shown} AS shown"],
+        where=f"{when} AND ({' OR '.join(tests.values())})",
+        show=[*key, f"{which(tests)} AS shown"],
     )
 
 
 def _shown(key: Sequence[str], when: str, columns: Sequence[str]) -> Expectation:
-    lacking = "concat_ws(', ', " + ", ".join(f"CASE WHEN {name} IS NULL THEN '{name}' END" for name in columns) + ")"
+    tests = {name: f"{name} IS NULL" for name in columns}
     return no_row(
         f"where {when}, every figure is there",
         _REPORT,
-        where=f"{when} AND ({' OR '.join(f'{name} IS NULL' for name in columns)})",
-        show=[*key, f"{lacking} AS lacking"],
+        where=f"{when} AND ({' OR '.join(tests.values())})",
+        show=[*key, f"{which(tests)} AS lacking"],
     )
 
 

@@ -99,50 +99,67 @@ def _find_duplicates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> No
 
 
 def _typed_sql(raw: RawTable, contract: Contract) -> str:
-    """Return the pass over the raw rows: texts, then codes, then types, then errors."""
+    """Return the pass over the raw rows: trimmed, then missing, extracts, codes, types, bounds, errors.
+
+    Each step is a projection of its own, because DuckDB evaluates an expression that stands twice in a CASE
+    twice; a name stands for a value already made. Columns per contract column i: s text without the missing
+    ones, x after the extract, p after the codes, w parsed, v the value.
+    """
     columns = list(enumerate(contract.columns))
-    trimmed = {source: f"nullif(trim({sql}, {literal(_BLANKS)}), '')" for source, sql in raw.columns.items()}
-    texts = [f"{_text_sql(column, trimmed.get(column.source, 'NULL'))} AS s{i}" for i, column in columns]
-    filters = _filter_sql(contract, trimmed)
-    extracted = [f"{_extracted_sql(column, f's{i}')} AS x{i}" for i, column in columns]
-    coded = [f"{_coded_sql(column, f'x{i}')} AS p{i}" for i, column in columns]
-    values = [
-        f"{_value_sql(column, f'p{i}', raw.columns.get(column.source) in raw.native, contract)} AS v{i}"
+    number = {source: k for k, source in enumerate(raw.columns)}
+    trimmed = [f"{_trim_sql(sql)} AS r{number[source]}" for source, sql in raw.columns.items()]
+    texts = [
+        f"{_text_sql(column, f'r{number[column.source]}' if column.source in number else None)} AS s{i}"
         for i, column in columns
     ]
-    errors = [_error_sql(i, column, contract) for i, column in columns]
-    outputs = _output_errors(contract)
-    keep_s = ", ".join(f"s{i}" for i, _ in columns)
-    keep_x = keep_s + ", " + ", ".join(f"x{i}" for i, _ in columns)
-    keep_p = keep_x + ", " + ", ".join(f"p{i}" for i, _ in columns)
-    results = ", ".join(f"v{i}" for i, _ in columns)
-    every_error = ", ".join([*errors, *outputs])
-    return f"""
-        SELECT _record, _filter, {results}, concat_ws(';', {every_error}) AS _errors FROM (
-        SELECT _record, _filter, {keep_p}, {", ".join(values)} FROM (
-        SELECT _record, _filter, {keep_x}, {", ".join(coded)} FROM (
-        SELECT _record, _filter, {keep_s}, {", ".join(extracted)} FROM (
-        SELECT _record, {filters} AS _filter, {", ".join(texts)} FROM {raw.table}
-        WHERE _record NOT IN (SELECT _record FROM duplicates)))))"""
+    keep: list[str] = ["_record", "_filter"]
+    body = f"""SELECT _record{"".join(", " + text for text in trimmed)} FROM {raw.table}
+        WHERE _record NOT IN (SELECT _record FROM duplicates)"""
+    body = f"SELECT _record, {_filter_sql(contract, number)} AS _filter, {', '.join(texts)} FROM ({body})"
+    steps = (
+        ("s", None),
+        ("x", lambda i, column: _extracted_sql(column, f"s{i}")),
+        ("y", lambda i, column: f"lower(x{i})" if column.codes else None),
+        ("p", lambda i, column: _coded_sql(column, f"x{i}", f"y{i}")),
+        ("w", lambda i, column: _parsed_sql(column, f"p{i}", raw.columns.get(column.source) in raw.native, contract)),
+        ("v", lambda i, column: _value_sql(column, f"w{i}")),
+    )
+    for letter, make in steps:
+        made = []
+        for i, column in columns:
+            sql = make(i, column) if make is not None else None
+            if sql is not None:
+                made.append(f"{sql} AS {letter}{i}")
+        if made:
+            body = f"SELECT {', '.join(keep + made)} FROM ({body})"
+        keep += [f"{letter}{i}" for i, column in columns if make is None or make(i, column) is not None]
+    errors = ", ".join([*(_error_sql(i, column, contract) for i, column in columns), *_output_errors(contract)])
+    values = ", ".join(f"v{i}" for i, _ in columns)
+    return f"SELECT _record, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
 
 
-def _filter_sql(contract: Contract, trimmed: dict[str, str]) -> str:
+def _trim_sql(text: str) -> str:
+    """Return SQL for the text without outer blanks, no-break ones too; plain first and last letters are quick."""
+    plain = " AND ".join(f"{end}({text}, 1) BETWEEN '!' AND '~'" for end in ("left", "right"))
+    return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {literal(_BLANKS)}), '') END"
+
+
+def _filter_sql(contract: Contract, number: dict[str, int]) -> str:
     cases = []
     for rule in contract.filters:
-        if rule.source in trimmed:
+        if rule.source in number:
             values = ", ".join(literal(value.strip().lower()) for value in rule.drop_values)
-            text = f"coalesce(lower({trimmed[rule.source]}), '')"
-            cases.append(f"WHEN {text} IN ({values}) THEN {literal(rule.reason)}")
+            cases.append(f"WHEN coalesce(lower(r{number[rule.source]}), '') IN ({values}) THEN {literal(rule.reason)}")
     return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
 
 
-def _text_sql(column: Column, trimmed: str) -> str:
-    if trimmed == "NULL":
+def _text_sql(column: Column, text: str | None) -> str:
+    if text is None:
         return "CAST(NULL AS VARCHAR)"
     if not column.missing:
-        return trimmed
-    missing = ", ".join(literal(text.strip().lower()) for text in column.missing)
-    return f"CASE WHEN lower({trimmed}) IN ({missing}) THEN NULL ELSE {trimmed} END"
+        return text
+    missing = ", ".join(literal(word.strip().lower()) for word in column.missing)
+    return f"CASE WHEN lower({text}) IN ({missing}) THEN NULL ELSE {text} END"
 
 
 def _extracted_sql(column: Column, text: str) -> str:
@@ -157,36 +174,30 @@ def _code_keys(column: Column) -> list[str]:
     return [code.strip().lower() for code in column.codes if code.strip()]
 
 
-def _coded_sql(column: Column, text: str) -> str:
+def _coded_sql(column: Column, text: str, folded: str) -> str:
     if not column.codes:
         return text
-    whens = [
-        f"WHEN lower({text}) = {literal(code.strip().lower())} THEN {_null_or_literal(result)}"
+    whens = " ".join(
+        f"WHEN {folded} = {literal(code.strip().lower())} THEN {_null_or_literal(result)}"
         for code, result in column.codes.items()
         if code.strip()
-    ]
+    )
     blank = next((result for code, result in column.codes.items() if not code.strip()), "")
     otherwise = literal(column.default) if column.default is not None else "NULL"
-    return f"CASE WHEN {text} IS NULL THEN {_null_or_literal(blank)} {' '.join(whens)} ELSE {otherwise} END"
+    return f"CASE WHEN {text} IS NULL THEN {_null_or_literal(blank)} {whens} ELSE {otherwise} END"
 
 
 def _null_or_literal(text: str) -> str:
     return literal(text) if text else "CAST(NULL AS VARCHAR)"
 
 
-def _value_sql(column: Column, text: str, native: bool, contract: Contract) -> str:
+def _parsed_sql(column: Column, text: str, native: bool, contract: Contract) -> str:
+    """Return SQL for the value as parsed, before its bounds are looked at."""
     match column.type:
         case "text":
             return text
-        case "number":
+        case "number" | "integer":
             return _number_sql(text, native, contract)
-        case "integer":
-            number = _number_sql(text, native, contract)
-            # Above 2^53 a double no longer holds every whole number.
-            return (
-                f"CASE WHEN ({number}) = floor({number}) AND abs({number}) <= 9007199254740992 "
-                f"THEN CAST({number} AS BIGINT) END"
-            )
         case "boolean":
             words = (
                 f"CASE WHEN lower({text}) IN ({_list(_TRUE)}) THEN true "
@@ -199,7 +210,7 @@ def _value_sql(column: Column, text: str, native: bool, contract: Contract) -> s
             formats = column.formats or _ISO_DATES
             if native:
                 formats = (*formats, *_ISO_DATES, *_ISO_NATIVE_DATES)
-            return _sane(f"CAST(try_strptime({text}, [{_list(formats)}]) AS DATE)")
+            return f"CAST({_strptime(text, formats)} AS DATE)"
         case "timestamp":
             formats = column.formats or _ISO_TIMESTAMPS
             if native:
@@ -207,13 +218,35 @@ def _value_sql(column: Column, text: str, native: bool, contract: Contract) -> s
             return _timestamp_sql(text, formats, contract.timezone)
 
 
+def _value_sql(column: Column, parsed: str) -> str:
+    """Return SQL for the value itself, null where the parsed one makes no sense."""
+    match column.type:
+        case "number":
+            return f"CASE WHEN isfinite({parsed}) THEN {parsed} END"
+        case "integer":
+            # Above 2^53 a double no longer holds every whole number.
+            return (
+                f"CASE WHEN isfinite({parsed}) AND {parsed} = floor({parsed}) AND abs({parsed}) <= 9007199254740992 "
+                f"THEN CAST({parsed} AS BIGINT) END"
+            )
+        case "date" | "timestamp":
+            # A wrong format gives years such as 0025; 9999 is how some sources write "no end".
+            low, high = "1900-01-01", "9999-12-31"
+            kind = column.type.upper()
+            end = literal(high if kind == "DATE" else f"{high} 23:59:59.999999")
+            return f"CASE WHEN {parsed} BETWEEN {kind} {literal(low)} AND {kind} {end} THEN {parsed} END"
+        case _:
+            return parsed
+
+
 def _list(texts: tuple[str, ...]) -> str:
     return ", ".join(literal(text) for text in dict.fromkeys(texts))
 
 
-def _sane(expression: str) -> str:
-    """Refuse years that a wrong format gives (0025 for a two-digit year), keep 9999 as 'no end'."""
-    return f"CASE WHEN year({expression}) BETWEEN 1900 AND 9999 THEN {expression} END"
+def _strptime(text: str, formats: tuple[str, ...]) -> str:
+    if len(formats) == 1:
+        return f"try_strptime({text}, {literal(formats[0])})"
+    return f"try_strptime({text}, [{_list(formats)}])"
 
 
 def _timestamp_sql(text: str, formats: tuple[str, ...], timezone: str) -> str:
@@ -223,16 +256,16 @@ def _timestamp_sql(text: str, formats: tuple[str, ...], timezone: str) -> str:
     tries = []
     if with_offset:
         # strptime's %z does not know the letter Z.
-        spelt = f"CASE WHEN {text} LIKE '%Z' THEN left({text}, -1) || '+00' ELSE {text} END"
-        tries.append(f"timezone('UTC', try_strptime({spelt}, [{_list(with_offset)}]))")
+        spelt = f"CASE WHEN right({text}, 1) = 'Z' THEN left({text}, -1) || '+00' ELSE {text} END"
+        tries.append(f"make_timestamp(epoch_us({_strptime(spelt, with_offset)}))")
     if without:
-        local = f"CAST(try_strptime({text}, [{_list(without)}]) AS TIMESTAMP)"
+        local = f"CAST({_strptime(text, without)} AS TIMESTAMP)"
         tries.append(f"timezone('UTC', timezone({literal(timezone)}, {local}))")
-    return _sane(tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})")
+    return tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})"
 
 
 def _number_sql(text: str, native: bool, contract: Contract) -> str:
-    """Return SQL for a finite DOUBLE, or null where the text is no number by the contract's marks."""
+    """Return SQL for a DOUBLE, or null where the text is no number by the contract's marks."""
     decimal, thousands = contract.format.decimal, contract.format.thousands
     if native or (decimal == "." and not thousands):
         plain, guard = text, f"NOT contains({text}, '_')"
@@ -245,8 +278,7 @@ def _number_sql(text: str, native: bool, contract: Contract) -> str:
         guard = f"regexp_full_match({text}, {literal(pattern)})"
         bare = f"regexp_replace({text}, {literal(group)}, '', 'g')"
         plain = bare if decimal == "." else f"replace({bare}, ',', '.')"
-    number = f"TRY_CAST({plain} AS DOUBLE)"
-    return f"CASE WHEN {guard} AND isfinite({number}) THEN {number} END"
+    return f"CASE WHEN {guard} THEN TRY_CAST({plain} AS DOUBLE) END"
 
 
 # --- errors -------------------------------------------------------------------------------------------
@@ -259,7 +291,7 @@ def _error_sql(i: int, column: Column, contract: Contract) -> str:
         whens.append((f"s{i} IS NOT NULL AND x{i} IS NULL", "no_match"))
     if column.codes and column.default is None:
         keys = ", ".join(literal(key) for key in _code_keys(column)) or "''"
-        whens.append((f"x{i} IS NOT NULL AND lower(x{i}) NOT IN ({keys})", "unknown_code"))
+        whens.append((f"x{i} IS NOT NULL AND y{i} NOT IN ({keys})", "unknown_code"))
     if column.required:
         whens.append((f"p{i} IS NULL", "required"))
     if column.type != "text":
@@ -417,8 +449,8 @@ def _texts(column: Column, contract: Contract) -> dict[str, str]:
 def landing_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str) -> str:
     """Return the SELECT of the landing rows of one entity: its fields in order, then `_record`.
 
-    Makes a table per output with several items, so that a pseudonym is made once per source row. The
-    connection must hold the pseudonym key (`pseudonyms.bind_key`).
+    Makes tables on the way, so that a pseudonym is made once per source row, or once per distinct identifier
+    where identifiers repeat. The connection must hold the pseudonym key (`pseudonyms.bind_key`).
     """
     position = {column.field: i for i, column in enumerate(contract.columns)}
     selects = []
@@ -426,28 +458,63 @@ def landing_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, entit
         if output.entity != entity.name:
             continue
         items = output.items()
-        if len(items) == 1:
-            fields = _field_list(entity, items[0], output.reversed_items()[0], contract, position)
-            select = f"SELECT {fields}, _record FROM {good} WHERE {_active(output, items[0], position)}"
-        else:
-            base = f"base_{number}"
-            shared = [field for field in entity.fields if field.identity is not None]
-            shared = [f for f in shared if len({(i.get(f.name), i.get("side")) for i in items}) == 1]
-            made = "".join(
-                f", {_field_sql(field, items[0], contract, position)} AS shared_{field.name}" for field in shared
-            )
-            connection.execute(f"CREATE TABLE {base} AS SELECT *{made} FROM {good}")
-            ready = {field.name: f"shared_{field.name}" for field in shared}
-            select = " UNION ALL ".join(
-                f"SELECT {_field_list(entity, item, turned, contract, position, ready)}, _record "
-                f"FROM {base} WHERE {_active(output, item, position)}"
-                for item, turned in zip(items, output.reversed_items(), strict=True)
-            )
+        base, ready = _with_pseudonyms(connection, contract, entity, output, number, good)
+        select = " UNION ALL ".join(
+            f"SELECT {_field_list(entity, item, turned, contract, position, ready)}, _record "
+            f"FROM {base} WHERE {_active(output, item, position)}"
+            for item, turned in zip(items, output.reversed_items(), strict=True)
+        )
         if output.distinct:
             names = ", ".join(f'"{name}"' for name in entity.names)
             select = f"SELECT {names}, min(_record) AS _record FROM ({select}) GROUP BY {names}"
         selects.append(f"({select})")
     return " UNION ALL ".join(selects)
+
+
+def _with_pseudonyms(
+    connection: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    entity: Entity,
+    output: Output,
+    number: int,
+    good: str,
+) -> tuple[str, dict[str, str]]:
+    """Make the pseudonyms that all items of an output share.
+
+    Returns the relation to select from (the good rows and those pseudonyms) and field name -> its column.
+    """
+    position = {column.field: i for i, column in enumerate(contract.columns)}
+    items = output.items()
+    alone = sum(field.key for field in entity.fields) == 1
+    ready: dict[str, str] = {}
+    made, joins = "", ""
+    for field in entity.fields:
+        references = {(item.get(field.name, "="), item.get("side", "=")) for item in items}
+        reference, side = next(iter(references))
+        if field.identity is None or len(references) > 1 or reference.startswith("="):
+            continue
+        name = f"h_{field.name}"
+        if (field.key and alone) or (field.identity == BY_SIDE and not side.startswith("=")):
+            # Each source row has its own: made in place.
+            made += f", {_field_sql(field, items[0], contract, position)} AS {name}"
+        else:
+            domain = field.identity
+            if domain == BY_SIDE:
+                domain = "client" if side == "=client" else "employee"
+            names, value = f"names_{number}_{field.name}", f"v{position[reference]}"
+            connection.execute(
+                f"""CREATE TABLE {names} AS SELECT {value} AS known,
+                {pseudonym_sql(f"CAST({value} AS VARCHAR)", domain)} AS {name}
+                FROM (SELECT DISTINCT {value} FROM {good} WHERE {value} IS NOT NULL)"""
+            )
+            made += f", {names}.{name}"
+            joins += f" LEFT JOIN {names} ON {names}.known = g.{value}"
+        ready[field.name] = name
+    if not made:
+        return good, ready
+    kind = "TABLE" if len(items) > 1 else "VIEW"
+    connection.execute(f"CREATE {kind} base_{number} AS SELECT g.*{made} FROM {good} AS g{joins}")
+    return f"base_{number}", ready
 
 
 def _field_list(
@@ -456,11 +523,11 @@ def _field_list(
     turned: bool,
     contract: Contract,
     position: dict[str, int],
-    ready: dict[str, str] | None = None,
+    ready: dict[str, str],
 ) -> str:
     parts = []
     for field in entity.fields:
-        if ready and field.name in ready:
+        if field.name in ready:
             sql = ready[field.name]
         else:
             sql = _field_sql(field, item, contract, position)

@@ -14,10 +14,12 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+import duckdb
 import yaml
 from pydantic import (
     BaseModel,
@@ -116,6 +118,17 @@ class FileFormat(_Model):
         return self
 
 
+@lru_cache(maxsize=1024)
+def _database_refuses(query: str, text: str) -> str | None:
+    """Return why DuckDB refuses a pattern or a date format, or None: what it accepts is what will be used."""
+    with duckdb.connect(":memory:") as connection:
+        try:
+            connection.execute(query, [text]).fetchall()
+        except duckdb.Error as error:
+            return str(error).splitlines()[0]
+    return None
+
+
 class Extract(_Model):
     """Keep a part of the text: where `pattern` (RE2) is found, `replace` (\\1, \\2...) is the new text."""
 
@@ -125,10 +138,9 @@ class Extract(_Model):
     @field_validator("pattern")
     @classmethod
     def _pattern(cls, value: str) -> str:
-        try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"not a regular expression: {error}") from error
+        why = _database_refuses("SELECT regexp_matches('x', $1)", value)
+        if why is not None:
+            raise ValueError(f"not a regular expression (RE2): {why}")
         return value
 
 
@@ -162,6 +174,10 @@ class Column(_Model):
             raise ValueError(f"field {self.field!r}: use lower-case letters, digits and underscores")
         if self.formats and self.type not in {"date", "timestamp"}:
             raise ValueError("formats are for dates and timestamps only")
+        for form in self.formats:
+            why = _database_refuses("SELECT try_strptime('x', $1)", form)
+            if why is not None or "%" not in form:
+                raise ValueError(f"format {form!r} is no strptime format such as %d/%m/%Y: {why or 'no % in it'}")
         if self.blank is not None and self.type != "boolean":
             raise ValueError("blank is for booleans only")
         if self.default is not None and not self.codes:

@@ -101,8 +101,16 @@ def read_receipts(landing_dir: Path) -> list[Receipt]:
 
 
 def live_receipts(landing_dir: Path) -> list[Receipt]:
-    """Return the receipts whose rows count: those that no later landing supersedes."""
-    return [receipt for receipt in read_receipts(landing_dir) if receipt.superseded_by is None]
+    """Return the receipts whose rows count: those that no later landing supersedes.
+
+    Of two live ones of the same bytes and contract (a run was cut between two receipts) the later counts.
+    """
+    live = {
+        (receipt.sha256, receipt.contract): receipt
+        for receipt in read_receipts(landing_dir)
+        if receipt.superseded_by is None
+    }
+    return list(live.values())
 
 
 def write_receipt(landing_dir: Path, receipt: Receipt) -> Path:

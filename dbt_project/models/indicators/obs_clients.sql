@@ -3,7 +3,7 @@
     - complaint_rate: complaints opened in the month over client-months.
     - client_loss: clients whose last day falls in the month over client-months.
     - client_welcome: new clients still there after the days of welcome; the cohort counts in the month in which it
-      matures, for the unit that welcomed it.
+      matures, for the unit that welcomed it, or, where that unit has closed meanwhile, for the client's last one.
 
     Where the whole record holds no complaint (or no loss), the source does not give them, and the measure is left
     out rather than shown as 0.
@@ -72,7 +72,8 @@ losses as (
 
 cohorts as (
     select
-        relationships.first_unit_id as unit_id,
+        relationships.first_unit_id,
+        relationships.last_unit_id,
         {{ month_start(add_days('relationships.client_since', 'as_of.welcome_days')) }} as period,
         relationships.client_id as person_key,
         count(*) as clients,
@@ -88,6 +89,7 @@ cohorts as (
     where {{ add_days('relationships.client_since', 'as_of.welcome_days') }} <= as_of.as_of
     group by
         relationships.first_unit_id,
+        relationships.last_unit_id,
         {{ month_start(add_days('relationships.client_since', 'as_of.welcome_days')) }},
         relationships.client_id
 ),
@@ -131,12 +133,17 @@ counted as (
     union all
     select
         'client_welcome' as measure,
-        unit_id,
-        period,
-        person_key,
-        clients as n,
-        still_there as s1
+        case when alive.unit_id is null then cohorts.last_unit_id else cohorts.first_unit_id end as unit_id,
+        cohorts.period,
+        cohorts.person_key,
+        cohorts.clients as n,
+        cohorts.still_there as s1
     from cohorts
+    left join {{ ref('bridge_unit_ancestor') }} as alive
+        on
+            cohorts.first_unit_id = alive.unit_id
+            and cohorts.period = alive.period
+            and alive.distance = 0
 )
 
 select

@@ -4,7 +4,7 @@
     - turnover_french: (entries + departures) / 2 in the month over the headcount at its opening (employed on the
       first day, hired before it).
     - hire_welcome: new hires still there after the days of welcome; the cohort counts in the month in which it
-      matures, for the unit that welcomed it.
+      matures, for the unit that welcomed it, or, where that unit has closed meanwhile, for the employee's last one.
 
     Where the whole record holds no departure, the source does not give them, and the two rates are left out rather
     than shown as 0.
@@ -94,14 +94,20 @@ counted as (
     union all
     select
         'hire_welcome' as measure,
-        first_unit_id as unit_id,
-        {{ month_start('welcome_ends_on') }} as period,
-        first_population as population,
-        employee_id as person_key,
+        case when alive.unit_id is null then employments.last_unit_id else employments.first_unit_id end as unit_id,
+        {{ month_start('employments.welcome_ends_on') }} as period,
+        case when alive.unit_id is null then employments.last_population else employments.first_population end
+            as population,
+        employments.employee_id as person_key,
         1 as n,
-        case when left_on < welcome_ends_on then 0 else 1 end as s1
+        case when employments.left_on < employments.welcome_ends_on then 0 else 1 end as s1
     from employments
-    where welcome_ends_on <= as_of
+    left join {{ ref('bridge_unit_ancestor') }} as alive
+        on
+            employments.first_unit_id = alive.unit_id
+            and {{ month_start('employments.welcome_ends_on') }} = alive.period
+            and alive.distance = 0
+    where employments.welcome_ends_on <= employments.as_of
 )
 
 select

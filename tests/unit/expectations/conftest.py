@@ -1,25 +1,16 @@
-"""Small good DuckDB files for both gates; tests break copies of them.
-
-Great Expectations is imported once a session, by the first gate that runs.
-"""
+"""A small good publication, which tests break copies of."""
 
 from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
-from pipelines.extracts.deliveries import Receipt, write_receipt
-from pipelines.extracts.entities import ENTITIES, Entity
-
-DELIVERY = "0123456789abcdef"
-TODAY = date(2026, 3, 1)
 UNITS = [f"u{number:02}" for number in range(41)]
 PERIODS = ["2025-01-01", "2025-02-01"]
 
@@ -29,83 +20,6 @@ def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[dict[st
     marks = ", ".join("?" for _ in names)
     columns = ", ".join(f'"{name}"' for name in names)
     connection.executemany(f"insert into {table} ({columns}) values ({marks})", [list(row.values()) for row in rows])
-
-
-# Landing ------------------------------------------------------------------------------------------------------------
-
-
-def landed_row(entity: Entity, record: int, **changes: Any) -> dict[str, Any]:
-    """A plausible row of an entity, with provenance."""
-    by_type: dict[str, Any] = {
-        "DATE": date(2025, 3, 1),
-        "TIMESTAMP": datetime(2025, 3, 1, 10, 30),
-        "DOUBLE": 1.0,
-        "BIGINT": 1,
-        "BOOLEAN": True,
-        "VARCHAR": "x",
-    }
-    row = {
-        field.name: field.values[0] if field.values else "a1" * 16 if field.identity else by_type[field.type]
-        for field in entity.fields
-    }
-    if entity.name == "survey_answer":
-        row.update(scale_min=0.0, scale_max=5.0, value=3.0)
-    row.update(_system="test", _delivery_id=DELIVERY, _record=record, _version=datetime(2025, 4, 1))
-    return {**row, **changes}
-
-
-def receipt(**changes: Any) -> Receipt:
-    values: dict[str, Any] = {
-        "delivery_id": DELIVERY,
-        "file": "everything_20250401.csv",
-        "bytes": 1000,
-        "sha256": "0" * 64,
-        "system": "test",
-        "contract": "test.everything",
-        "contract_version": 1,
-        "landed_at": datetime(2025, 4, 1),
-        "version": datetime(2025, 4, 1),
-        "read": 204,
-        "landed": 200,
-        "quarantined": 2,
-        "duplicates": 1,
-        "filtered": 1,
-        "outputs": {name: 200 for name in ENTITIES},
-        "months": ["2025-03"],
-        "reasons": {"bad_date": 2},
-        "personal": {},
-    }
-    return Receipt(**{**values, **changes})
-
-
-@pytest.fixture
-def landing_folders(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Warehouse, landing and quarantine of one good delivery that feeds every entity."""
-    warehouse, landing_dir, quarantine_dir = tmp_path / "w.duckdb", tmp_path / "landing", tmp_path / "quarantine"
-    write_receipt(landing_dir, receipt())
-    quarantine_dir.mkdir()
-    with duckdb.connect(str(warehouse)) as connection:
-        connection.execute("create schema landing")
-        for entity in ENTITIES.values():
-            columns = ", ".join(f'"{name}" {kind}' for name, kind in entity.columns)
-            connection.execute(f'create table landing."{entity.name}" ({columns})')
-            insert(connection, f'landing."{entity.name}"', [landed_row(entity, 1)])
-            connection.execute(
-                f'insert into landing."{entity.name}" by name '
-                f'select * replace (n as _record) from landing."{entity.name}", range(2, 201) t(n)'
-            )
-        write_quarantine(connection, quarantine_dir, 2)
-    return warehouse, landing_dir, quarantine_dir
-
-
-def write_quarantine(connection: duckdb.DuckDBPyConnection, folder: Path, rows: int) -> None:
-    connection.execute(
-        f"copy (select '{DELIVERY}' as delivery_id, 'bad_date' as reason from range({rows})) "
-        f"to '{folder / DELIVERY}.parquet'"
-    )
-
-
-# Publication --------------------------------------------------------------------------------------------------------
 
 
 def _scorecard_row(unit: str, period: str) -> dict[str, Any]:
@@ -320,9 +234,7 @@ def published_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def break_published(
-    published_template: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[list[str]], Path]]:
+def break_published(published_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[list[str]], Path]:
     """Copy the good file, run SQL statements on the copy, return its path."""
 
     def broken(statements: list[str]) -> Path:
@@ -333,4 +245,4 @@ def break_published(
                 connection.execute(statement)
         return path
 
-    yield broken
+    return broken

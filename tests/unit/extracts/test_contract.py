@@ -60,6 +60,8 @@ def test_default_output_is_the_entity_of_that_name_and_codes_stay_text(tmp_path:
         ("match:", "format: {encoding: utf-9}\nmatch:", 6, "encoding"),
         ("match:", "format: {decimal: ',', thousands: ','}\nmatch:", 6, "same"),
         ("match:", "outputs: [{entity: availabilty}]\nmatch:", 6, "unknown entity"),
+        ("type: date,", "type: date, formats: '%Q',", 11, "strptime"),
+        ("{source: Unit,", "{source: Unit, extract: {pattern: '(?=x)'},", 8, "RE2"),
         ("columns:", "columns: [", 8, "not YAML"),
     ],
 )

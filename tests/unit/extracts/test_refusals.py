@@ -6,7 +6,11 @@ import gzip
 import json
 from typing import Any
 
+import duckdb
 import pytest
+
+from pipelines.extracts import landing
+from pipelines.extracts.readers.base import fetch_row
 
 CONTRACT = """\
 system: crm
@@ -109,3 +113,21 @@ def test_other_formats_refused(bench: Any, kind: str, content: bytes, reason: st
     (refusal,) = bench.land().refused
     assert refusal.reason == reason
     assert says in refusal.message
+
+
+def test_a_fault_in_one_file_does_not_stop_the_others(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.contract(CONTRACT.replace("ENCODING", "utf-8"))
+    bench.file("contacts_1.csv", HEAD + ROW)
+    bench.file("contacts_2.csv", HEAD + ROW.replace("c1", "c2"))
+    real = landing.conform
+
+    def failing(connection: Any, raw: Any, contract: Any) -> Any:
+        (client,) = fetch_row(connection, "SELECT c1 FROM raw")
+        if client == "c1":
+            raise duckdb.OutOfMemoryException("no more memory")
+        return real(connection, raw, contract)
+
+    monkeypatch.setattr(landing, "conform", failing)
+    report = bench.land()
+    assert [(refusal.file, refusal.reason) for refusal in report.refused] == [("contacts_1.csv", "fault")]
+    assert [receipt.file for receipt in report.receipts] == ["contacts_2.csv"]

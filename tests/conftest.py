@@ -1,0 +1,33 @@
+"""What every test may use: the real files, where they lie, and a company's workspace that no other test touches."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pipelines.settings import PROJECT_DIR, Settings
+
+REAL = PROJECT_DIR.parent / "shared" / "real"
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder of real files that stands beside the project; tests that need it skip where it is absent."""
+    if not REAL.is_dir():
+        pytest.skip("the folder of real files (shared/real beside the project) is absent")
+    return REAL
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Settings whose every path lies in a fresh folder, handed to the processes a test starts."""
+    for name in ("SYMMETRY_INBOX", "SYMMETRY_DEFINITIONS", "SYMMETRY_CONTRACTS_DIR", "SYMMETRY_PSEUDONYM_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    home = tmp_path / "dagster_home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+    monkeypatch.setenv("SYMMETRY_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("SYMMETRY_DAGSTER_HOME", str(home))
+    settings = Settings()
+    settings.make_folders()
+    yield settings

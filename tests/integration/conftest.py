@@ -1,0 +1,57 @@
+"""Runs of the real command in a fresh workspace, once for each module that looks at the result."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+TINY = Path(__file__).parent / "tiny"
+
+
+@dataclass(frozen=True)
+class Company:
+    """A workspace and the `symmetry` command bound to it."""
+
+    data: Path
+    environment: dict[str, str]
+
+    @property
+    def inbox(self) -> Path:
+        return self.data / "inbox"
+
+    @property
+    def published(self) -> Path:
+        return self.data / "published" / "scorecard.duckdb"
+
+    def symmetry(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [str(Path(sys.executable).with_name("symmetry")), *arguments]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=600)
+
+    def query(self, sql: str, published: Path | None = None) -> pl.DataFrame:
+        with duckdb.connect(str(published or self.published), read_only=True) as connection:
+            return connection.sql(sql).pl()
+
+
+@pytest.fixture(scope="session")
+def new_company(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Company]:
+    """Make a company's workspace; keyword arguments are settings, without their prefix."""
+
+    def make(name: str, **settings: object) -> Company:
+        root = tmp_path_factory.mktemp(name)
+        home = root / "dagster_home"
+        home.mkdir()
+        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+        known = {name: value for name, value in os.environ.items() if not name.startswith("SYMMETRY_")}
+        given = {"data_dir": root / "data", "dagster_home": home, **settings}
+        own = {f"SYMMETRY_{name.upper()}": str(value) for name, value in given.items()}
+        company = Company(root / "data", known | own | {"COLUMNS": "200"})
+        company.inbox.mkdir(parents=True)
+        return company
+
+    return make

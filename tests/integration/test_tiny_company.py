@@ -1,0 +1,187 @@
+"""The whole chain on a company of three teams, every figure worked by hand from `tiny/company.py`.
+
+February 2025, goalposts 0-100 except recommendation (-100 to 100, so a score is (NPS + 100) / 2). Weights: perception
+0.5 (trust 0.6, recommendation 0.4), conduct 0.5 (responsiveness alone). Trust on 1-5 is 25·(answer - 1) on 0-100.
+
+Team N1, clients: trust (100+100+75+75+50+50)/6 = 75; NPS (3 promoters - 1 detractor)/6 = 33.33, score 66.67; replies
+over three months 3/4 in January (24 hours is in time, 25 is not) and 5/6 in February, 8/10 = 80; the case opened on the
+last evening has not matured. C = 0.5·(0.6·75 + 0.4·66.67) + 0.5·80 = 75.83.
+Collaborators: trust 75; eNPS (2 - 1)/5 = 20, score 60; replies 1/2 and 3/4, 4/6 = 66.67.
+E = 0.5·(0.6·75 + 0.4·60) + 0.5·66.67 = 67.83. Gap 8, level √(75.83·67.83) = 71.72, symmetry 92, index 65.98.
+
+Team N2: C = 100; E = 0.5·(0.6·40 + 0.4·0) + 0.5·20 = 22. Team S1 has four clients: below k = 5, hidden, and so is SUD.
+
+Site NORD, from sums: clients trust 950/11 = 86.36, NPS 7/11 = 63.64 → 81.82, replies 13/15 = 86.67, C = 85.61;
+collaborators trust 575/10 = 57.5, eNPS -4/10 = -40 → 30, replies 5/11 = 45.45, E = 45.98.
+ACME: clients trust 1150/15 = 76.67, NPS 7/15 = 46.67 → 73.33, replies 18/20 = 90, C = 82.67; collaborators
+trust 825/15 = 55, eNPS -4/15 = -26.67 → 36.67, replies 10/16 = 62.5, E = 55.08.
+"""
+
+import importlib.util
+import math
+from collections.abc import Callable
+from datetime import date
+
+import polars as pl
+import pytest
+
+from tests.integration.conftest import TINY, Company
+
+FEBRUARY = date(2025, 2, 1)
+
+
+def write_extracts(company: Company) -> None:
+    spec = importlib.util.spec_from_file_location("tiny_company", TINY / "company.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.write(company.inbox)
+
+
+@pytest.fixture(scope="module")
+def tiny(new_company: Callable[..., Company]) -> Company:
+    company = new_company("tiny", contracts_dir=TINY / "contracts")
+    write_extracts(company)
+    done = company.symmetry("run", "--definitions", str(TINY / "definitions"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    return company
+
+
+@pytest.fixture(scope="module")
+def scorecard(tiny: Company) -> dict[str, dict[str, object]]:
+    rows = tiny.query("select * from scorecard where period = date '2025-02-01'")
+    return {row["unit_id"]: row for row in rows.iter_rows(named=True)}
+
+
+@pytest.mark.parametrize(
+    ("unit", "client", "collaborator"),
+    [
+        ("N1", 75 + 5 / 6, 67 + 5 / 6),
+        ("N2", 100.0, 22.0),
+        ("NORD", 0.5 * (0.6 * 950 / 11 + 0.4 * (100 + 700 / 11) / 2) + 0.5 * 1300 / 15, 23.25 + 250 / 11),
+        ("ACME", 0.5 * (0.6 * 1150 / 15 + 0.4 * (100 + 700 / 15) / 2) + 45, 0.5 * (33 + 22 / 1.5) + 31.25),
+    ],
+)
+def test_indices(scorecard: dict[str, dict[str, float]], unit: str, client: float, collaborator: float) -> None:
+    row = scorecard[unit]
+    assert row["status"] == "ok"
+    assert row["client_index"] == pytest.approx(client, abs=1e-9)
+    assert row["collaborator_index"] == pytest.approx(collaborator, abs=1e-9)
+    assert row["gap"] == pytest.approx(client - collaborator, abs=1e-9)
+    assert row["level"] == pytest.approx(math.sqrt(client * collaborator), abs=1e-9)
+    assert row["symmetry"] == pytest.approx(100 - abs(client - collaborator), abs=1e-9)
+    assert row["symmetry_index"] == pytest.approx(
+        math.sqrt(client * collaborator) * (100 - abs(client - collaborator)) / 100, abs=1e-9
+    )
+    assert row["gap_lower"] < row["gap"] < row["gap_upper"]
+    assert row["weight_present"] == pytest.approx(1)
+
+
+def test_the_worked_figures_of_n1(scorecard: dict[str, dict[str, float]]) -> None:
+    row = scorecard["N1"]
+    assert round(row["gap"], 6) == 8
+    assert round(row["level"], 2) == 71.72
+    assert round(row["symmetry_index"], 2) == 65.98
+    assert row["perception_client"] == pytest.approx(0.6 * 75 + 0.4 * 200 / 3)
+    assert row["conduct_collaborator"] == pytest.approx(200 / 3)
+
+
+def test_indicators_of_n1_with_published_intervals(tiny: Company) -> None:
+    """Wilson of 8 of 10: 49.0 to 94.3; adjusted Wald of 3 promoters and 1 detractor of 6: -26.7 to 71.2."""
+    rows = tiny.query(
+        "select indicator_id, n, people, value, value_lower, value_upper, score from scorecard_indicators "
+        "where unit_id = 'N1' and period = date '2025-02-01'"
+    )
+    found = {row["indicator_id"]: row for row in rows.iter_rows(named=True)}
+    assert set(found) == {
+        f"{side}_{name}"
+        for side in ("client", "collaborator")
+        for name in ("trust", "recommendation", "responsiveness")
+    }
+    replies = found["client_responsiveness"]
+    assert (replies["n"], replies["people"]) == (10, 6)
+    assert replies["value"] == pytest.approx(80)
+    assert replies["value_lower"] == pytest.approx(49.02, abs=0.005)
+    assert replies["value_upper"] == pytest.approx(94.33, abs=0.005)
+    nps = found["client_recommendation"]
+    assert nps["value"] == pytest.approx(100 / 3)
+    assert nps["value_lower"] == pytest.approx(-26.74, abs=0.01)
+    assert nps["value_upper"] == pytest.approx(71.19, abs=0.01)
+    assert nps["score"] == pytest.approx(200 / 3)
+    trust = found["collaborator_trust"]
+    assert trust["value"] == pytest.approx(75)
+    assert trust["value_lower"] < 75 < trust["value_upper"], "identical answers never give a zero error"
+
+
+def test_a_team_below_k_is_hidden_and_stays_as_a_row(tiny: Company, scorecard: dict[str, dict[str, object]]) -> None:
+    for unit in ("S1", "SUD"):
+        row = scorecard[unit]
+        assert row["status"] == "suppressed"
+        numbers = [value for name, value in row.items() if name not in ("period",) and not isinstance(value, str)]
+        assert set(numbers) == {None}
+    hidden = tiny.query(
+        "select * from scorecard_indicators where unit_id = 'S1' and status = 'suppressed' "
+        "and period = date '2025-02-01'"
+    )
+    assert set(hidden["indicator_id"]) == {"client_trust", "client_recommendation", "client_responsiveness"}
+    figures = [name for name, kind in hidden.schema.items() if kind.is_numeric() and name != "window_months"]
+    assert hidden.select(figures).null_count().row(0) == (3,) * len(figures)
+
+
+def test_january_is_insufficient_and_not_zero(tiny: Company) -> None:
+    rows = tiny.query("select unit_id, status, client_index from scorecard where period = date '2025-01-01'")
+    assert rows.height == 6
+    assert set(rows["status"]) <= {"insufficient", "suppressed"}
+    assert rows["client_index"].null_count() == 6
+
+
+def test_pairs_are_complete(tiny: Company) -> None:
+    pairs = tiny.query("select * from scorecard_pairs where period = date '2025-02-01'")
+    assert pairs.height == 6 * 3
+    n2 = {row["pair_id"]: row for row in pairs.filter(pl.col("unit_id") == "N2").iter_rows(named=True)}
+    assert n2["trust"]["gap"] == pytest.approx(60)
+    assert n2["recommendation"]["gap"] == pytest.approx(100)
+    assert n2["responsiveness"]["gap"] == pytest.approx(80)
+
+
+def test_the_publication_says_where_it_comes_from(tiny: Company) -> None:
+    [row] = tiny.query("select * from publications").iter_rows(named=True)
+    assert row["definitions"] == "definitions"
+    assert row["deliveries"] == 6
+    assert row["rows_read"] == row["rows_landed"] == 6 + 21 + 16 + 15 + 15 + 15
+    assert (row["rows_quarantined"], row["units"]) == (0, 6)
+    assert (row["first_period"], row["last_period"]) == (date(2025, 1, 1), FEBRUARY)
+
+
+def test_every_table_and_column_carries_a_comment(tiny: Company) -> None:
+    bare = tiny.query(
+        "select table_name, null as column_name from duckdb_tables() where coalesce(comment, '') = '' "
+        "union all "
+        "select table_name, column_name from duckdb_columns() "
+        "where not internal and coalesce(comment, '') = ''"
+    )
+    assert bare.rows() == []
+
+
+def test_only_plain_column_types(tiny: Company) -> None:
+    kinds = tiny.query("select distinct data_type from duckdb_columns() where not internal")
+    assert set(kinds["data_type"]) <= {"VARCHAR", "DOUBLE", "BIGINT", "INTEGER", "DATE", "TIMESTAMP", "BOOLEAN"}
+
+
+def test_no_identifier_of_a_person_gets_past_the_door(tiny: Company) -> None:
+    """Nothing under the data folder, the inbox apart, holds a client's or an employee's own identifier."""
+    files = [path for path in tiny.data.rglob("*") if path.is_file() and tiny.inbox not in path.parents]
+    assert len(files) > 20
+    for path in files:
+        content = path.read_bytes()
+        assert b"client-N1" not in content, path
+        assert b"staff-N1" not in content, path
+
+
+def test_again_with_nothing_new_publishes_nothing(tiny: Company) -> None:
+    before = tiny.published.read_bytes()
+    done = tiny.symmetry("run", "--definitions", str(TINY / "definitions"))
+    assert done.returncode == 0, done.stderr
+    assert "Nothing new since the last publication" in done.stdout
+    assert tiny.published.read_bytes() == before
