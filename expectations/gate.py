@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from expectations.rules import Severity, TableSuite
 
 if TYPE_CHECKING:
+    from great_expectations.data_context import EphemeralDataContext
+
     from expectations.duckdb_datasource import DuckDBDatasource
 
 EXAMPLES = 5
@@ -151,17 +153,30 @@ def run_gate(path: Path, suites: Sequence[TableSuite], *, gate: str, schema: str
     return GateResult(gate=gate, outcomes=tuple(outcomes), seconds=time.monotonic() - started)
 
 
+def _context() -> EphemeralDataContext:
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+        ProgressBarsConfig,
+    )
+
+    config = DataContextConfig(
+        # Everything in memory; without this flag each context leaves an empty temporary folder for pages behind.
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False),
+        analytics_enabled=False,
+        progress_bars=ProgressBarsConfig(globally=False, metric_calculations=False),
+    )
+    return gx.get_context(mode="ephemeral", project_config=config)
+
+
 @contextmanager
 def _open(path: Path, schema: str, gate: str) -> Iterator[DuckDBDatasource]:
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.datasource.fluent.interfaces import TestConnectionError
 
     from expectations.duckdb_datasource import DuckDBDatasource, read_only_url
 
-    context = gx.get_context(mode="ephemeral")
-    context.enable_analytics(False)
-    context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
+    context = _context()
     try:
         source = DuckDBDatasource(name=gate, connection_string=read_only_url(path), duckdb_schema=schema)
         datasource: DuckDBDatasource = context.data_sources.add_or_update_duckdb(source)

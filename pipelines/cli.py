@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 the run failed, nothing published; 2 the command or a sett
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
 import os
@@ -28,6 +29,8 @@ app = typer.Typer(
     help="One scorecard of client and collaborator metrics per unit and month.",
 )
 out = Console(soft_wrap=True)
+# A table narrower than this would cut its figures; a pipe reports 80 columns whatever reads it.
+tables = Console(width=max(Console().width, 110))
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 RUN_FAILED, WRONG_USE, FILES_REFUSED = 1, 2, 3
@@ -95,7 +98,7 @@ def run(
         )
     from pipelines.publication.summary import print_summary
 
-    print_summary(settings.published_path, out)
+    print_summary(settings.published_path, tables)
     out.print(f"Published: {settings.published_path} (Parquet beside it in {settings.published_dir / 'parquet'})")
     out.print(f"Report:    {settings.report_path('en')} (French: {settings.report_path('fr').name})")
     out.print("Next:      `make ui` opens the Dagster UI on http://127.0.0.1:3000")
@@ -181,7 +184,7 @@ def show(inbox: InboxOption = None, data: DataOption = None) -> None:
         _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
     from pipelines.publication.summary import print_summary
 
-    print_summary(settings.published_path, out)
+    print_summary(settings.published_path, tables)
 
 
 @app.command()
@@ -198,5 +201,22 @@ def ui(
     os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
 
 
+def main() -> NoReturn:
+    """The entry point of the `symmetry` command.
+
+    Great Expectations keeps objects of DuckDB alive until the interpreter is gone, and DuckDB's binding then prints
+    a page about leaks that frightens and means nothing. So the exit handlers run here, and the process ends at once.
+    """
+    code: int | str | None = 0
+    try:
+        app()
+    except SystemExit as stopped:
+        code = stopped.code
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else 0 if code is None else 1)
+
+
 if __name__ == "__main__":
-    app()
+    main()

@@ -23,5 +23,10 @@ def var(name: str, default: object = "") -> object:
     return _VARIABLES.get(name, default)
 
 
+def env_var(_name: str, default: str = "") -> str:
+    """Return the default: what the environment holds has no bearing on style."""
+    return default
+
+
 adapter = _Adapter()
 target = _Target()

@@ -87,3 +87,12 @@
 {% macro spark__hours_between(a, b) -%}
     ((unix_micros({{ b }}) - unix_micros({{ a }})) / 3600000000.0e0)
 {%- endmacro %}
+
+
+{#- The exact quantile p (0 to 1, a number) of the values of a group, interpolated between the two nearest values. -#}
+{% macro quantile(x, p) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__quantile(x, p)) }}{%- endif -%}
+    {{ return(adapter.dispatch('quantile', 'symmetry')(x, p)) }}
+{%- endmacro %}
+{% macro duckdb__quantile(x, p) -%}quantile_cont({{ x }}, {{ p }}){%- endmacro %}
+{% macro spark__quantile(x, p) -%}percentile({{ x }}, {{ p }}){%- endmacro %}

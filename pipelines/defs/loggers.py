@@ -22,6 +22,8 @@ def failure_text(event: Any) -> str | None:
     if data.user_failure_data is not None and data.user_failure_data.description:
         return str(data.user_failure_data.description)
     error = data.error
+    if error is not None and error.cls_name == "DagsterAssetCheckFailedError":
+        return f"{event.step_key} is closed: nothing after it runs, and the last publication stays as it is"
     while error is not None and error.cause is not None:
         error = error.cause
     return f"step {event.step_key} failed: {error.message.strip() if error else 'no reason was given'}"

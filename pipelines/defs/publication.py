@@ -75,7 +75,11 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
     from expectations.published import check_published
 
     say(context, "Checking the candidate publication (Great Expectations)")
-    result = check_published(settings.candidate_path, min_respondents=settings.min_respondents)
+    result = check_published(
+        settings.candidate_path,
+        min_respondents=settings.min_respondents,
+        coverage=definitions_in_force(settings).parameters["coverage"],
+    )
     yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
 
 

@@ -29,7 +29,10 @@ class Translator(DagsterDbtTranslator):
         if dbt_resource_props["resource_type"] == "seed":
             return "definitions"
         if dbt_resource_props["resource_type"] == "model":
-            return str(dbt_resource_props["fqn"][1])
+            layer = str(dbt_resource_props["fqn"][1])
+            # The views over the statistics are read by the scorecard alone; in one group with the views over the
+            # landing they would close a circle of groups, and the graph in the UI could not be read from left to right.
+            return "scorecard" if STATISTICS_STAGING in ".".join(dbt_resource_props["fqn"]) else layer
         return super().get_group_name(dbt_resource_props)
 
     def get_owners(self, dbt_resource_props: Mapping[str, Any]) -> list[str]:

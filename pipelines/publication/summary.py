@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-COLUMNS = ("unit", "level", "client", "collaborator", "gap", "symmetry index", "quadrant")
+COLUMNS = ("unit", "level", "client", "collaborator", "gap", "symmetry\nindex", "quadrant")
 
 SUMMARY_SQL = """
 with latest as (
@@ -59,9 +60,13 @@ def print_summary(published: Path, console: Console, widest: int = 8) -> None:
     if not rows:
         console.print("No unit has enough answers on both sides yet: every row is suppressed or insufficient.")
         return
-    table = Table(title=f"Symmetry scorecard, {rows[0][1]:%B %Y} (0 to 100, ± half of the 95 % interval)")
+    table = Table(
+        title=f"Symmetry scorecard, {rows[0][1]:%B %Y} (0 to 100, ± half of the 95 % interval)", box=box.SIMPLE_HEAD
+    )
     for column in COLUMNS:
-        table.add_column(column, justify="left" if column in ("unit", "level", "quadrant") else "right")
+        left = column in ("unit", "level", "quadrant")
+        widest_name = 28 if column == "unit" else None
+        table.add_column(column, justify="left" if left else "right", no_wrap=True, max_width=widest_name)
     part = 0
     for row in rows:
         if row[0] != part:

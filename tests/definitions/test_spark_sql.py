@@ -27,6 +27,7 @@ SPARK_FUNCTIONS = {
     *("substring", "sum", "trim", "upper", "lag", "lead", "row_number", "rank", "dense_rank"),
     *("first_value", "last_value", "extract", "day", "month", "year", "last_day"),
     *("add_months", "date_add", "datediff", "from_utc_timestamp", "months_between", "trunc", "unix_micros"),
+    "percentile",
 }
 # Words that stand before a bracket without being functions.
 _WORDS = {

@@ -2,6 +2,9 @@
     Grain: one row per unit, month, population ('all'), indicator and client. Key: all five.
     - complaint_rate: complaints opened in the month over client-months.
     - client_loss: clients whose last day falls in the month over client-months.
+    - client_retention: the same months and losses the other way round, client-years less losses over client-years, so
+      that 100 × s1 / n is 100 less the losses per 100 client-years. A month alone can go below 0 (one client-month,
+      one loss); over a year's window and many clients it does not.
     - client_welcome: new clients still there after the days of welcome; the cohort counts in the month in which it
       matures, for the unit that welcomed it, or, where that unit has closed meanwhile, for the client's last one.
 
@@ -11,9 +14,11 @@
 with measures as (
     select
         indicator_id,
-        measure
+        measure,
+        -- Retention is told from the same counts as losses.
+        case when measure = 'client_retention' then 'client_loss' else measure end as counted_as
     from {{ ref('indicators_in_force') }}
-    where measure in ('complaint_rate', 'client_loss', 'client_welcome')
+    where measure in ('complaint_rate', 'client_loss', 'client_retention', 'client_welcome')
 ),
 
 as_of as (
@@ -144,20 +149,42 @@ counted as (
             cohorts.first_unit_id = alive.unit_id
             and cohorts.period = alive.period
             and alive.distance = 0
+),
+
+summed as (
+    select
+        counted.measure,
+        counted.unit_id,
+        counted.period,
+        counted.person_key,
+        cast(sum(counted.n) as double) as n,
+        cast(sum(counted.s1) as double) as s1
+    from counted
+    inner join {{ ref('dim_month') }} as months
+        on counted.period = months.period
+    group by counted.measure, counted.unit_id, counted.period, counted.person_key
+),
+
+told as (
+    select
+        summed.unit_id,
+        summed.period,
+        measures.indicator_id,
+        summed.person_key,
+        case when measures.measure = 'client_retention' then summed.n / 12 else summed.n end as n,
+        case when measures.measure = 'client_retention' then summed.n / 12 - summed.s1 else summed.s1 end as s1
+    from summed
+    inner join measures
+        on summed.measure = measures.counted_as
 )
 
 select
-    counted.unit_id,
-    counted.period,
+    unit_id,
+    period,
     'all' as population,
-    measures.indicator_id,
-    counted.person_key,
-    cast(sum(counted.n) as double) as n,
-    cast(sum(counted.s1) as double) as s1,
-    cast(sum(counted.s1) as double) as s2
-from counted
-inner join measures
-    on counted.measure = measures.measure
-inner join {{ ref('dim_month') }} as months
-    on counted.period = months.period
-group by counted.unit_id, counted.period, measures.indicator_id, counted.person_key
+    indicator_id,
+    person_key,
+    n,
+    s1,
+    s1 as s2
+from told

@@ -1,20 +1,24 @@
 /*
     Grain: one row per unit, month, population, indicator and employee. Key: all five.
     - voluntary_turnover: voluntary departures in the month over person-months.
+    - collaborator_retention: the same months and departures the other way round, person-years less voluntary
+      departures over person-years, so that 100 × s1 / n is 100 less the departures per 100 person-years.
     - turnover_french: (entries + departures) / 2 in the month over the headcount at its opening (employed on the
       first day, hired before it).
     - hire_welcome: new hires still there after the days of welcome; the cohort counts in the month in which it
       matures, for the unit that welcomed it, or, where that unit has closed meanwhile, for the employee's last one.
 
-    Where the whole record holds no departure, the source does not give them, and the two rates are left out rather
-    than shown as 0.
+    Where the whole record holds no departure, the source does not give them, and the rates are left out rather than
+    shown as 0 (or as 100).
 */
 with measures as (
     select
         indicator_id,
-        measure
+        measure,
+        -- Retention is told from the same counts as voluntary departures.
+        case when measure = 'collaborator_retention' then 'voluntary_turnover' else measure end as counted_as
     from {{ ref('indicators_in_force') }}
-    where measure in ('voluntary_turnover', 'turnover_french', 'hire_welcome')
+    where measure in ('voluntary_turnover', 'collaborator_retention', 'turnover_french', 'hire_welcome')
 ),
 
 employments as (
@@ -108,20 +112,44 @@ counted as (
             and {{ month_start('employments.welcome_ends_on') }} = alive.period
             and alive.distance = 0
     where employments.welcome_ends_on <= employments.as_of
+),
+
+summed as (
+    select
+        counted.measure,
+        counted.unit_id,
+        counted.period,
+        counted.population,
+        counted.person_key,
+        cast(sum(counted.n) as double) as n,
+        cast(sum(counted.s1) as double) as s1
+    from counted
+    inner join {{ ref('dim_month') }} as months
+        on counted.period = months.period
+    group by counted.measure, counted.unit_id, counted.period, counted.population, counted.person_key
+),
+
+told as (
+    select
+        summed.unit_id,
+        summed.period,
+        summed.population,
+        measures.indicator_id,
+        summed.person_key,
+        case when measures.measure = 'collaborator_retention' then summed.n / 12 else summed.n end as n,
+        case when measures.measure = 'collaborator_retention' then summed.n / 12 - summed.s1 else summed.s1 end as s1
+    from summed
+    inner join measures
+        on summed.measure = measures.counted_as
 )
 
 select
-    counted.unit_id,
-    counted.period,
-    counted.population,
-    measures.indicator_id,
-    counted.person_key,
-    cast(sum(counted.n) as double) as n,
-    cast(sum(counted.s1) as double) as s1,
-    cast(sum(counted.s1) as double) as s2
-from counted
-inner join measures
-    on counted.measure = measures.measure
-inner join {{ ref('dim_month') }} as months
-    on counted.period = months.period
-group by counted.unit_id, counted.period, counted.population, measures.indicator_id, counted.person_key
+    unit_id,
+    period,
+    population,
+    indicator_id,
+    person_key,
+    n,
+    s1,
+    s1 as s2
+from told

@@ -1,9 +1,12 @@
 /*
-    Grain: one row per unit, month of opening, population, indicator and employee. Key: all five.
+    Grain: one row per unit, month, population, indicator and employee. Key: all five.
+    The month is that of opening, but for the reopen rate.
     - request_first_reply: internal requests of any kind with a first reply within the target hours.
     - irritant_resolution: irritants resolved within the target hours and not reopened.
     - suggestion_answered: suggestions with a first reply within the days allowed.
     - irritant_rate, suggestion_rate, suggestion_used_rate: events over person-months.
+    - request_reopen_rate: requests of any kind reopened at least once over those resolved, in the month of the last
+      resolution, for the unit of the request, or, where that unit has closed meanwhile, for the employee's on that day.
 
     As for cases, only requests whose deadline has passed count towards a share, and what no request at all records
     is left out rather than shown as 0. Requests without a known employee count, but not as a person.
@@ -20,7 +23,8 @@ with measures as (
             'suggestion_answered',
             'irritant_rate',
             'suggestion_rate',
-            'suggestion_used_rate'
+            'suggestion_used_rate',
+            'request_reopen_rate'
         )
 ),
 
@@ -44,6 +48,7 @@ requests as (
         {{ days_between('requests.opened_on', 'targets.as_of') }} as age_days,
         requests.first_reply_hours,
         requests.resolution_hours,
+        {{ local_date('requests.resolved_at') }} as resolved_on,
         coalesce(requests.reopen_count, 0) as reopen_count,
         requests.put_into_use
     from {{ ref('fct_internal_request') }} as requests
@@ -58,7 +63,8 @@ recorded_counts as (
         count(case when kind = 'suggestion' then first_reply_hours end) as suggestion_replies,
         sum(case when kind = 'irritant' then 1 else 0 end) as irritants,
         sum(case when kind = 'suggestion' then 1 else 0 end) as suggestions,
-        count(case when kind = 'suggestion' then put_into_use end) as suggestions_followed
+        count(case when kind = 'suggestion' then put_into_use end) as suggestions_followed,
+        count(case when reopen_count > 0 then 1 end) as reopenings
     from requests
 ),
 
@@ -76,6 +82,7 @@ recorded as (
             when 'irritant_rate' then recorded_counts.irritants
             when 'suggestion_rate' then recorded_counts.suggestions
             when 'suggestion_used_rate' then recorded_counts.suggestions_followed
+            when 'request_reopen_rate' then recorded_counts.reopenings
         end > 0
 ),
 
@@ -126,6 +133,44 @@ judged as (
             or (recorded.measure in ('suggestion_rate', 'suggestion_used_rate') and requests.kind = 'suggestion')
 ),
 
+resolved as (
+    select
+        requests.unit_id,
+        requests.population,
+        requests.person_key,
+        requests.resolved_on,
+        {{ month_start('requests.resolved_on') }} as period,
+        recorded.indicator_id,
+        case when requests.reopen_count > 0 then 1 else 0 end as is_reopened
+    from requests
+    cross join targets
+    cross join recorded
+    where recorded.measure = 'request_reopen_rate' and requests.resolved_on <= targets.as_of
+),
+
+placed as (
+    select
+        case when alive.unit_id is null then spells.unit_id else resolved.unit_id end as unit_id,
+        resolved.period,
+        case when alive.unit_id is null then coalesce(spells.population, 'all') else resolved.population end
+            as population,
+        resolved.indicator_id,
+        resolved.person_key,
+        resolved.is_reopened
+    from resolved
+    left join {{ ref('bridge_unit_ancestor') }} as alive
+        on
+            resolved.unit_id = alive.unit_id
+            and resolved.period = alive.period
+            and alive.distance = 0
+    left join {{ ref('dim_employee_spell') }} as spells
+        on
+            alive.unit_id is null
+            and resolved.person_key = spells.employee_id
+            and resolved.resolved_on >= spells.spell_start
+            and resolved.resolved_on <= spells.spell_end
+),
+
 counted as (
     select
         unit_id,
@@ -136,6 +181,17 @@ counted as (
         n,
         s1
     from judged
+    union all
+    select
+        unit_id,
+        period,
+        population,
+        indicator_id,
+        person_key,
+        1 as n,
+        is_reopened as s1
+    from placed
+    where unit_id is not null
     union all
     select
         exposure.unit_id,

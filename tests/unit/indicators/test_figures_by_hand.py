@@ -89,6 +89,13 @@ class TestCases:
     def test_month_of_opening_and_unit_of_the_case(self, window: Window) -> None:
         assert figures(window("client_responsiveness", "a", "03")) == (1, 1, 1)
 
+    def test_reopened_of_those_resolved_in_the_month_of_resolution(self, window: Window) -> None:
+        # Case 1 was resolved in March, after being reopened twice; case 2 in April; cases 4 and 5, young as they are,
+        # in June; case 3 never.
+        assert figures(window("client_reopen_rate", "a", "03")) == (1, 1, 1)
+        assert figures(window("client_reopen_rate", "c", "05")) == (2, 1, 1)
+        assert figures(window("client_reopen_rate", "c", "06")) == (3, 0, 2)
+
     def test_complaints_over_client_months(self, window: Window) -> None:
         # a, April to June: c2 for April and 10 days of May; c1 has gone to b.
         n, complaints, people = figures(window("client_irritants", "a", "06"))
@@ -103,6 +110,11 @@ class TestClients:
     def test_loss_over_client_months_of_a_year(self, window: Window) -> None:
         n, lost, people = figures(window("client_loyalty", "c", "06"))
         assert (n, lost, people) == (pytest.approx(6 + C2 + 4), 1, 3)
+
+    def test_retention_is_100_less_the_losses_of_a_year(self, window: Window) -> None:
+        loss, kept = window("client_loyalty", "c", "06"), window("client_retention", "c", "06")
+        assert figures(kept) == (pytest.approx((6 + C2 + 4) / 12), pytest.approx((6 + C2 + 4) / 12 - 1), 3)
+        assert 100 * kept.s1 / kept.n == pytest.approx(100 - 1200 * loss.s1 / loss.n)
 
     def test_roll_up_follows_the_hierarchy_of_each_month(self, window: Window) -> None:
         # Site s: all of team a, and of b only March (c3). Site s2: b from April on (c1, c3).
@@ -143,6 +155,13 @@ class TestEmployees:
         office = (20 / 30 + 2) + E3 + E4
         assert figures(window("collaborator_loyalty", "c", "06", "field")) == (pytest.approx(field), 0, 3)
         assert figures(window("collaborator_loyalty", "c", "06", "office")) == (pytest.approx(office), 2, 3)
+
+    @pytest.mark.parametrize("population", ["all", "field", "office"])
+    def test_retention_is_100_less_the_voluntary_departures_of_a_year(self, window: Window, population: str) -> None:
+        left = window("collaborator_loyalty", "c", "06", population)
+        kept = window("collaborator_retention", "c", "06", population)
+        assert (kept.n, kept.people) == (pytest.approx(left.n / 12), left.people)
+        assert 100 * kept.s1 / kept.n == pytest.approx(100 - 1200 * left.s1 / left.n)
 
     def test_french_turnover(self, window: Window) -> None:
         # Headcount at the opening of January to June: 2, 3, 2, 3, 4, 4. Three entries and two departures, by halves.
@@ -186,6 +205,11 @@ class TestRequests:
         assert figures(window("collaborator_responsiveness", "c", "06")) == (4, 2, 2)
         assert figures(window("collaborator_resolution", "c", "06")) == (2, 1, 1)
 
+    def test_reopened_of_those_resolved(self, window: Window) -> None:
+        # Request 1, reopened once, in May; request 4, of nobody known, in June; the others are not resolved.
+        assert figures(window("collaborator_reopen_rate", "c", "06")) == (2, 1, 1)
+        assert figures(window("collaborator_reopen_rate", "c", "06", "field")) == (1, 1, 1)
+
     def test_suggestions_have_thirty_days(self, window: Window) -> None:
         assert figures(window("collaborator_voice", "a", "06")) == (1, 1, 1)
 
@@ -195,6 +219,46 @@ class TestRequests:
         year = pytest.approx(6 + 3 + 10 / 30 + 4)
         assert figures(window("collaborator_suggestions_made", "a", "06")) == (year, 2, 3)
         assert figures(window("collaborator_suggestions_used", "a", "06")) == (year, 1, 3)
+
+
+class TestDurations:
+    """Median, p90, number of durations and people who have one."""
+
+    @pytest.fixture
+    def durations(self, warehouse: duckdb.DuckDBPyConnection) -> Callable[[str, str, str], Any]:
+        def find(indicator: str, unit: str, month: str) -> Any:
+            return warehouse.execute(
+                "select median_hours, p90_hours, durations, people from indicators.indicator_durations "
+                "where indicator_id = ? and unit_id = ? and period = cast(? as date)",
+                [indicator, unit, f"2025-{month}-01"],
+            ).fetchone()
+
+        return find
+
+    def test_of_first_replies_to_matured_cases(self, durations: Callable[[str, str, str], Any]) -> None:
+        # April to June: 30 h (case 2) and 2 h (case 4); case 3 has no reply, case 5 has not matured.
+        assert durations("client_responsiveness", "c", "06") == (16, pytest.approx(2 + 0.9 * 28), 2, 2)
+        # March to May: 3 h (case 1) in team a, 30 h in team b, which is under site s2 in April.
+        assert durations("client_responsiveness", "c", "05") == (16.5, pytest.approx(3 + 0.9 * 27), 2, 1)
+        assert durations("client_responsiveness", "s", "05") == (3, 3, 1, 1)
+        assert durations("client_responsiveness", "s2", "05") == (30, 30, 1, 1)
+
+    def test_of_resolutions(self, durations: Callable[[str, str, str], Any]) -> None:
+        # Case 4 is too young for a resolution; the irritants took 300 h and, of nobody known, 10 h.
+        assert durations("client_resolution", "c", "06") == (100, 100, 1, 1)
+        assert durations("collaborator_resolution", "c", "06") == (155, pytest.approx(10 + 0.9 * 290), 2, 1)
+
+    def test_none_without_a_duration(self, durations: Callable[[str, str, str], Any], window: Window) -> None:
+        # In June alone team a has one request past its deadline, without a reply; May's two are still in the window.
+        assert durations("collaborator_responsiveness", "a", "06")[2:] == (2, 2)
+        assert window("collaborator_responsiveness", "a", "06").n == 3
+        assert durations("client_responsiveness", "c", "02") is None
+
+    def test_of_no_other_indicator(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        found = warehouse.execute("select distinct indicator_id from indicators.indicator_durations").fetchall()
+        assert {name for (name,) in found} == {
+            f"{side}_{what}" for side in ("client", "collaborator") for what in ("responsiveness", "resolution")
+        }
 
 
 class TestServices:

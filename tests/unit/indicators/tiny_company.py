@@ -82,18 +82,31 @@ def _spell(employee: str, unit: str, population: str, hired: date, start: date, 
     }
 
 
-def _case(case: str, client: str, unit: str, kind: str, opened: date, reply: float | None, solved: float | None) -> Row:
+def _opened_and_resolved(opened: date, solved: float | None) -> Row:
+    at = datetime(opened.year, opened.month, opened.day, 10)
+    resolved = None if solved is None else at + timedelta(hours=solved)
+    return {"opened_at": at, "opened_on": opened, "resolved_at": resolved, "resolution_hours": solved}
+
+
+def _case(
+    case: str,
+    client: str,
+    unit: str,
+    kind: str,
+    opened: date,
+    reply: float | None,
+    solved: float | None,
+    reopened: int = 0,
+) -> Row:
     return {
         "source_system": "crm",
         "case_id": case,
         "client_id": client,
         "unit_id": unit,
         "kind": kind,
-        "opened_at": datetime(opened.year, opened.month, opened.day, 10),
-        "opened_on": opened,
         "first_reply_hours": reply,
-        "resolution_hours": solved,
-        "reopen_count": 0,
+        "reopen_count": reopened,
+        **_opened_and_resolved(opened, solved),
     }
 
 
@@ -107,6 +120,7 @@ def _request(
     reply: float | None,
     solved: float | None,
     used: bool | None = None,
+    reopened: int = 0,
 ) -> Row:
     return {
         "source_system": "helpdesk",
@@ -115,12 +129,10 @@ def _request(
         "unit_id": unit,
         "population": population,
         "kind": kind,
-        "opened_at": datetime(opened.year, opened.month, opened.day, 10),
-        "opened_on": opened,
         "first_reply_hours": reply,
-        "resolution_hours": solved,
-        "reopen_count": 0,
+        "reopen_count": reopened,
         "put_into_use": used,
+        **_opened_and_resolved(opened, solved),
     }
 
 
@@ -219,7 +231,7 @@ CANONICAL: dict[str, list[Row]] = {
         _client("c3", "b", day("03-01"), None, ALWAYS, FOREVER),
     ],
     "fct_case": [
-        _case("1", "c1", "a", "request", day("03-10"), 3.0, 100.0),
+        _case("1", "c1", "a", "request", day("03-10"), 3.0, 100.0, reopened=2),
         _case("2", "c1", "b", "complaint", day("04-01"), 30.0, 100.0),
         _case("3", "c2", "a", "complaint", day("04-05"), None, None),
         # One day old: the reply (24 h) has matured, the resolution (120 h) has not.
@@ -291,7 +303,7 @@ CANONICAL: dict[str, list[Row]] = {
         },
     ],
     "fct_internal_request": [
-        _request("1", "e1", "a", "field", "irritant", day("05-02"), 10.0, 300.0),
+        _request("1", "e1", "a", "field", "irritant", day("05-02"), 10.0, 300.0, reopened=1),
         _request("2", "e5", "a", "field", "suggestion", day("05-20"), 700.0, None, used=True),
         # Twenty days old: too young for the 30 days of a suggestion, old enough for the 48 hours of a first reply.
         _request("3", "e1", "a", "field", "suggestion", day("06-10"), None, None),
