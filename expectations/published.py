@@ -44,10 +44,12 @@ _COUNTED = (
     "moment_top_box",
     "case_first_reply",
     "case_resolution",
+    "case_reopen_rate",
     "client_welcome",
     "detractor_callback",
     "request_first_reply",
     "irritant_resolution",
+    "request_reopen_rate",
     "hire_welcome",
     "suggestion_answered",
     "feed",
@@ -60,6 +62,7 @@ _MIRROR_COLUMNS = tuple(f"{mirror}_{side}" for mirror in MIRRORS for side in SID
 _COUNTS = ("weight_present", "pairs_scored")
 _FACES = tuple(f"{side}_score{end}" for side in SIDES for end in ("", "_lower", "_upper"))
 _ESTIMATES = tuple(f"{name}{end}" for name in ("value", "score") for end in ("", "_lower", "_upper", "_se"))
+_DURATIONS = ("duration_median_hours", "duration_p90_hours")
 
 _REPORT = (
     "Nothing is published and the last publication stays. This is a defect of the pipeline, not of the data: keep the "
@@ -242,7 +245,7 @@ def _indicators_suite(k: int, schema: str) -> TableSuite:
         columns=(
             *key,
             *("unit_level", "side", "mirror", "window_months", "n", "people", "variance_source", "status"),
-            *_ESTIMATES,
+            *(*_ESTIMATES, *_DURATIONS),
         ),
         expectations=(
             *_keyed(key, ("unit_level", "side", "mirror", "window_months", "status")),
@@ -259,15 +262,22 @@ def _indicators_suite(k: int, schema: str) -> TableSuite:
             within(
                 {
                     **dict.fromkeys(("score", "score_lower", "score_upper"), (0, 100)),
-                    **dict.fromkeys(("value_se", "score_se", "n", "people"), (0, None)),
+                    **dict.fromkeys(("value_se", "score_se", "n", "people", *_DURATIONS), (0, None)),
                     "window_months": (1, 120),
                 },
                 key,
                 _REPORT,
             ),
             _ordered(key, ("value", "score"), "value between its two bounds"),
-            _hidden(key, "status = 'suppressed'", (*_ESTIMATES, "n", "people", "variance_source")),
-            _hidden(key, "status = 'insufficient'", _ESTIMATES),
+            _hidden(key, "status = 'suppressed'", (*_ESTIMATES, *_DURATIONS, "n", "people", "variance_source")),
+            _hidden(key, "status = 'insufficient'", (*_ESTIMATES, *_DURATIONS)),
+            no_row(
+                "median and 90th percentile of durations come together and in order",
+                _REPORT,
+                where="duration_median_hours > duration_p90_hours "
+                "OR (duration_median_hours IS NULL) <> (duration_p90_hours IS NULL)",
+                show=[*key, *_DURATIONS],
+            ),
             _shown(key, "status = 'ok'", ("n", "value", "value_lower", "value_upper", "value_se", "variance_source")),
             no_row(
                 f"no figure about people stands for fewer than {k} of them",

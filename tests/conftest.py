@@ -1,6 +1,5 @@
 """What every test may use: the real files, where they lie, and a company's workspace that no other test touches."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ def real() -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings whose every path lies in a fresh folder, handed to the processes a test starts."""
     for name in ("SYMMETRY_INBOX", "SYMMETRY_DEFINITIONS", "SYMMETRY_CONTRACTS_DIR", "SYMMETRY_PSEUDONYM_KEY"):
         monkeypatch.delenv(name, raising=False)
@@ -30,4 +29,4 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Setti
     monkeypatch.setenv("SYMMETRY_DAGSTER_HOME", str(home))
     settings = Settings()
     settings.make_folders()
-    yield settings
+    return settings

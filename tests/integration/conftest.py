@@ -1,5 +1,6 @@
 """Runs of the real command in a fresh workspace, once for each module that looks at the result."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -55,3 +56,23 @@ def new_company(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Compa
         return company
 
     return make
+
+
+def write_tiny_company(inbox: Path) -> None:
+    """Write the extracts of the tiny company (`tiny/company.py`)."""
+    spec = importlib.util.spec_from_file_location("tiny_company", TINY / "company.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.write(inbox)
+
+
+@pytest.fixture(scope="module")
+def tiny(new_company: Callable[..., Company]) -> Company:
+    """The tiny company, published once with its own contracts and definitions."""
+    company = new_company("tiny", contracts_dir=TINY / "contracts", definitions=TINY / "definitions")
+    write_tiny_company(company.inbox)
+    done = company.symmetry("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return company

@@ -17,35 +17,15 @@ ACME: clients trust 1150/15 = 76.67, NPS 7/15 = 46.67 → 73.33, replies 18/20 =
 trust 825/15 = 55, eNPS -4/15 = -26.67 → 36.67, replies 10/16 = 62.5, E = 55.08.
 """
 
-import importlib.util
 import math
-from collections.abc import Callable
 from datetime import date
 
 import polars as pl
 import pytest
 
-from tests.integration.conftest import TINY, Company
+from tests.integration.conftest import Company
 
 FEBRUARY = date(2025, 2, 1)
-
-
-def write_extracts(company: Company) -> None:
-    spec = importlib.util.spec_from_file_location("tiny_company", TINY / "company.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module.write(company.inbox)
-
-
-@pytest.fixture(scope="module")
-def tiny(new_company: Callable[..., Company]) -> Company:
-    company = new_company("tiny", contracts_dir=TINY / "contracts")
-    write_extracts(company)
-    done = company.symmetry("run", "--definitions", str(TINY / "definitions"))
-    assert done.returncode == 0, done.stdout + done.stderr
-    return company
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +161,7 @@ def test_no_identifier_of_a_person_gets_past_the_door(tiny: Company) -> None:
 
 def test_again_with_nothing_new_publishes_nothing(tiny: Company) -> None:
     before = tiny.published.read_bytes()
-    done = tiny.symmetry("run", "--definitions", str(TINY / "definitions"))
+    done = tiny.symmetry("run")
     assert done.returncode == 0, done.stderr
     assert "Nothing new since the last publication" in done.stdout
     assert tiny.published.read_bytes() == before

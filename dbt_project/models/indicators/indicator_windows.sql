@@ -8,6 +8,9 @@
     a sliding window would need each row once per window it falls in; instead each person's first row of a gap-free
     stretch adds 1 from its month on and the end of the window takes it away, so two small changes per row, summed
     month by month, give the exact count at every month.
+
+    n is rounded at the tenth decimal: sixty twelfths of a year are five years, and must not fall short of a min_n of 5
+    by the rounding of the sum.
 */
 with months as (
     select
@@ -80,7 +83,7 @@ windowed as (
         window_months.period,
         by_population.population,
         by_population.indicator_id,
-        sum(by_population.n) as n,
+        round(sum(by_population.n), 10) as n,
         sum(by_population.s1) as s1,
         sum(by_population.s2) as s2,
         max(by_population.people_fed) as people_fed,
@@ -91,7 +94,7 @@ windowed as (
     inner join window_months
         on by_population.period = window_months.event_period and indicators.window_months = window_months.window_months
     group by by_population.unit_id, window_months.period, by_population.population, by_population.indicator_id
-    having sum(by_population.n) > 0
+    having round(sum(by_population.n), 10) > 0
 ),
 
 people_months as (

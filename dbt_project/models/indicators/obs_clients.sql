@@ -3,8 +3,8 @@
     - complaint_rate: complaints opened in the month over client-months.
     - client_loss: clients whose last day falls in the month over client-months.
     - client_retention: the same months and losses the other way round, client-years less losses over client-years, so
-      that 100 × s1 / n is 100 less the losses per 100 client-years. A month alone can go below 0 (one client-month,
-      one loss); over a year's window and many clients it does not.
+      that 100 × s1 / n is 100 less the losses per 100 client-years. s1 goes below 0 where losses outnumber the years
+      (one client's month, and its loss); what is displayed stops at 0, as a share does (wilson in statistics).
     - client_welcome: new clients still there after the days of welcome; the cohort counts in the month in which it
       matures, for the unit that welcomed it, or, where that unit has closed meanwhile, for the client's last one.
 

@@ -149,7 +149,7 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
                 if len(header) == 1:
                     result.names = _names(header[0], dialect, path)
                     if contract is not None:
-                        find_columns(contract, result.names, path.name)
+                        _check_columns(contract, result.names, path, dialect)
             _sort_out(records, filled, result, dialect, target)
             if target is None and (source.transcoded or records.cr or (result.crlf and result.lf)):
                 raise _NeedsCopyError
@@ -167,6 +167,16 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
     if target is not None:
         result.crlf, result.header_lines = False, 0
     return result
+
+
+def _check_columns(contract: Contract, names: list[str], path: Path, dialect: Dialect) -> None:
+    """Raise DeliveryError when a column is missing; the encoding is blamed first, where it garbled the header."""
+    try:
+        find_columns(contract, names, path.name)
+    except DeliveryError:
+        for _ in TextSource(path, dialect.encoding).chunks():
+            pass
+        raise
 
 
 def _sort_out(

@@ -116,8 +116,10 @@ def _indicator_row(unit: str, period: str, indicator: str) -> dict[str, Any]:
         "score_se": 2.5,
         "variance_source": "moderated",
         "status": "ok",
+        "duration_median_hours": 8.5 if indicator.endswith("responsiveness") else None,
+        "duration_p90_hours": 40.0 if indicator.endswith("responsiveness") else None,
     }
-    numbers = [name for name in row if name.startswith(("value", "score", "variance"))]
+    numbers = [name for name in row if name.startswith(("value", "score", "variance", "duration"))]
     if unit == UNITS[1]:
         row.update(dict.fromkeys([*numbers, "n", "people"]), status="suppressed")
     if unit == UNITS[2]:

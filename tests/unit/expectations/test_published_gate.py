@@ -89,6 +89,11 @@ MUTATIONS: list[tuple[str, str, str]] = [
     ("scorecard_indicators", "value between its two bounds", _indicators(10, "value_lower = 3.9")),
     ("scorecard_indicators", "where status = 'suppressed', no number is shown", _indicators(1, "n = 3")),
     ("scorecard_indicators", "where status = 'insufficient', no number is shown", _indicators(2, "score = 50")),
+    (
+        "scorecard_indicators",
+        "median and 90th percentile of durations come together and in order",
+        _indicators(18, "duration_median_hours = 41", "client_responsiveness"),
+    ),
     ("scorecard_indicators", "where status = 'ok', every figure is there", _indicators(11, "value_upper = null")),
     ("scorecard_indicators", "no figure about people stands for fewer than 5", _indicators(12, "people = 4")),
     ("scorecard_indicators", "no figure about people is a count of fewer than 5", _indicators(13, "n = 4")),
@@ -153,7 +158,7 @@ OUTSIDE: dict[str, dict[str, float]] = {
     },
     "scorecard_indicators": {
         **{"score": 101, "score_lower": -1, "score_upper": 101, "value_se": -1, "score_se": -1, "n": -1, "people": -1},
-        "window_months": 0,
+        **{"window_months": 0, "duration_median_hours": -2, "duration_p90_hours": -1},
     },
     "dim_unit": {"depth": 21},
     "dim_period": {"month": 13},
@@ -209,6 +214,14 @@ def test_mutation_is_found(broken: GateResult, table: str, says: str) -> None:
     assert outcome.unexpected_count
     assert outcome.examples_by_key
     assert outcome.remedy in outcome.message
+
+
+def test_durations_beside_a_share_that_is_not_shown_are_found(break_published: Break) -> None:
+    change = "duration_median_hours = 3, duration_p90_hours = 3"
+    result = check_published(break_published([_indicators(unit, change, "client_responsiveness") for unit in (1, 2)]))
+    for status in ("suppressed", "insufficient"):
+        [outcome] = _failed(result, "scorecard_indicators", f"where status = '{status}', no number is shown")
+        assert outcome.unexpected_count == 1
 
 
 @pytest.mark.parametrize("table", list(OUTSIDE))

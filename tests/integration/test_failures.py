@@ -1,0 +1,138 @@
+"""What cannot be taken is refused with a message and an exit code, the rest goes on, and nothing is lost.
+
+The steps share one workspace and follow each other, as days do; pytest runs them in the order of the file.
+"""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import polars as pl
+import pytest
+
+from pipelines.defs.publication import candidate, publication_gate, report, scorecard
+from pipelines.defs.resources import Workspace
+from tests.integration.conftest import TINY, Company, write_tiny_company
+
+REFUSED = {
+    "requests_wrong_column.tsv": (b"number\temployee\topenned\tanswered\n1\tx\t01/02/2025 10:00\t\n", "'opened'"),
+    "cases_empty.jsonl": (b"", "empty"),
+    "units_other_encoding.csv": ("Code;Libellé;Rattachement;Niveau\nX;É;;Société\n".encode(), "cp1252"),
+    "employees_not_parquet.parquet": (b"%PDF-1.7 this is no table\n" * 40, "Parquet"),
+    "mystery.csv": (b"a,b\n1,2\n", "no contract claims a file of this name"),
+}
+
+
+@pytest.fixture(scope="module")
+def troubled(new_company: Callable[..., Company]) -> Company:
+    company = new_company("troubled", contracts_dir=TINY / "contracts", definitions=TINY / "definitions")
+    write_tiny_company(company.inbox)
+    for name, (content, _) in REFUSED.items():
+        (company.inbox / name).write_bytes(content)
+    (company.inbox / "units_folder.csv").mkdir()
+    return company
+
+
+def test_refused_files_are_named_and_the_rest_is_published(troubled: Company) -> None:
+    done = troubled.symmetry("run")
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert f"{len(REFUSED)} file(s) in {troubled.inbox} are refused and wait there" in done.stderr
+    listed = done.stderr[done.stderr.index("are refused and wait there") :]
+    for name, (content, said) in REFUSED.items():
+        line = next(line for line in listed.splitlines() if line.strip().startswith(f"{name}:"))
+        assert said in line
+        assert (troubled.inbox / name).read_bytes() == content
+    [row] = troubled.query("select * from publications").iter_rows(named=True)
+    assert row["deliveries"] == 6
+    n1 = troubled.query("select gap from scorecard where unit_id = 'N1' and period = date '2025-02-01'")
+    assert n1.item() == pytest.approx(8)
+
+
+def test_they_are_still_named_when_nothing_is_new(troubled: Company) -> None:
+    done = troubled.symmetry("run")
+    assert done.returncode == 3
+    assert "Nothing new since the last publication" in done.stdout
+    assert "mystery.csv: " in done.stderr
+    assert troubled.query("select count(*) from publications").item() == 1
+
+
+def test_a_bad_row_is_in_quarantine_whole_with_line_column_value_and_reason(troubled: Company) -> None:
+    for name in REFUSED:
+        (troubled.inbox / name).unlink()
+    rows = [f"{900 + place}\tstaff-N1-0\t03/02/2025 09:00\t03/02/2025 10:00" for place in range(12)]
+    rows[4] = "904\tstaff-N1-0\t31/02/2025 09:00\t"
+    (troubled.inbox / "requests_later.tsv").write_text(
+        "number\temployee\topened\tanswered\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
+    done = troubled.symmetry("run")
+    assert done.returncode == 0, done.stderr
+    [bad] = pl.read_parquet(troubled.data / "quarantine" / "*.parquet").iter_rows(named=True)
+    assert (bad["file"], bad["line"], bad["column"], bad["value"]) == (
+        "requests_later.tsv",
+        6,
+        "opened",
+        "31/02/2025 09:00",
+    )
+    assert "staff-N1-0" in bad["row"]
+    assert "requests_later.tsv" in bad["message"]
+    newest = troubled.query("select * from publications order by published_at desc limit 1").row(0, named=True)
+    assert newest["rows_quarantined"] == 1
+    assert newest["rows_read"] == newest["rows_landed"] + newest["rows_quarantined"]
+
+
+def test_the_landing_gate_stops_a_delivery_that_is_mostly_bad(troubled: Company) -> None:
+    before = troubled.published.read_bytes()
+    rows = [f"{800 + place}\tstaff-N1-0\t{'yesterday' if place % 2 else '03/02/2025 09:00'}\t" for place in range(10)]
+    (troubled.inbox / "requests_bad.tsv").write_text(
+        "number\temployee\topened\tanswered\n" + "\n".join(rows) + "\n", encoding="utf-8"
+    )
+    done = troubled.symmetry("run")
+    assert done.returncode == 1
+    assert "are in quarantine" in done.stderr
+    assert "file=requests_bad.tsv, read=10, quarantined=5" in done.stderr
+    assert "What to do:" in done.stderr
+    assert "landing_gate is closed" in done.stderr
+    assert "the last publication is untouched" in done.stderr
+    assert troubled.published.read_bytes() == before
+
+
+def test_bad_definitions_are_refused_with_the_line_before_anything_runs(troubled: Company, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(TINY / "definitions", tmp_path / "definitions"))
+    goalposts = folder / "goalposts.csv"
+    goalposts.write_text(goalposts.read_text(encoding="utf-8").replace("client_trust,0,100", "client_trust,50,50"))
+    done = troubled.symmetry("run", "--definitions", str(folder))
+    assert done.returncode == 2
+    assert "goalposts.csv:2: floor and goal of client_trust are equal (50.0); they must differ" in done.stderr
+
+
+def test_an_inbox_without_anything_to_land_says_so(new_company: Callable[..., Company]) -> None:
+    done = new_company("empty").symmetry("run")
+    assert done.returncode == 1
+    assert "Nothing has landed" in done.stderr
+    assert "symmetry simulate" in done.stderr
+
+
+def test_the_publication_gate_stops_an_impossible_figure(tiny: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of 120 gets as far as the candidate; the gate names it, and readers keep the last publication."""
+    for name, value in tiny.environment.items():
+        if name.startswith("SYMMETRY_"):
+            monkeypatch.setenv(name, value)
+    before = tiny.published.read_bytes()
+    warehouse = str(tiny.data / "warehouse" / "warehouse.duckdb")
+    with duckdb.connect(warehouse) as connection:
+        connection.execute("update scorecard.scorecard set client_index = 120 where unit_id = 'N1' and status = 'ok'")
+    result = dg.materialize(
+        [candidate, publication_gate, scorecard, report], resources={"workspace": Workspace()}, raise_on_error=False
+    )
+    assert not result.success
+    [evaluation] = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    findings = str(evaluation.metadata["findings"].value)
+    assert "client_index" in findings
+    assert "N1" in findings
+    assert {
+        str(event.asset_key.path[-1]) for event in result.get_asset_materialization_events() if event.asset_key
+    } == {"candidate"}
+    assert tiny.published.read_bytes() == before
