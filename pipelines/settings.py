@@ -30,25 +30,31 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SYMMETRY_", env_file=".env", extra="ignore", frozen=True)
 
-    data_dir: Path = Field(PROJECT_DIR / "data", description="Root of landing, quarantine, warehouse, published.")
+    data_dir: Path = Field(
+        default=PROJECT_DIR / "data", description="Root of landing, quarantine, warehouse, published."
+    )
     inbox: Path | None = Field(
-        None,
+        default=None,
         description="Folder of extracts to read. Unset: <data_dir>/inbox. An inbox elsewhere is another company: "
         "what comes of it is kept apart, under <data_dir>/<name of the inbox>.",
     )
     definitions: Path | None = Field(
-        None,
+        default=None,
         description="A company's folder of definitions (CSV seeds). Unset: the contracts' own, else the default.",
     )
-    contracts_dir: Path | None = Field(None, description="A further folder of contracts, beside the shipped ones.")
-    min_respondents: int = Field(5, ge=3, description="k: the fewest people a published figure may stand for.")
-    max_quarantine_share: float = Field(
-        0.10, ge=0, le=1, description="Above this share of bad rows a delivery fails the landing gate."
+    contracts_dir: Path | None = Field(
+        default=None, description="A further folder of contracts, beside the shipped ones."
     )
-    timezone: str = Field("Europe/Paris", description="The company's time zone: it decides the month of an event.")
-    dagster_home: Path = Field(PROJECT_DIR / "dagster_home", description="Dagster's instance folder.")
+    min_respondents: int = Field(default=5, ge=3, description="k: the fewest people a published figure may stand for.")
+    max_quarantine_share: float = Field(
+        default=0.10, ge=0, le=1, description="Above this share of bad rows a delivery fails the landing gate."
+    )
+    timezone: str = Field(
+        default="Europe/Paris", description="The company's time zone: it decides the month of an event."
+    )
+    dagster_home: Path = Field(default=PROJECT_DIR / "dagster_home", description="Dagster's instance folder.")
     pseudonym_key: SecretStr | None = Field(
-        None,
+        default=None,
         description="The pseudonym key, 64 hexadecimal digits. Unset: made once in <data_dir>/pseudonym.key.",
     )
 

@@ -5,7 +5,7 @@ Only sqlfluff reads this (`library_path` in .sqlfluff); every public name here i
 
 from collections.abc import Callable
 
-_VARIABLES = {"timezone": "Europe/Paris", "as_of": "", "max_depth": 2, "dialect": ""}
+_VARIABLES = {"timezone": "Europe/Paris", "as_of": "", "min_respondents": 5, "max_depth": 2, "dialect": ""}
 
 
 class _Adapter:
@@ -21,11 +21,6 @@ class _Target:
 def var(name: str, default: object = "") -> object:
     """Return the value of a dbt variable, as dbt_project.yml sets it (fewer levels, to keep the text short)."""
     return _VARIABLES.get(name, default)
-
-
-def env_var(_name: str, default: str = "") -> str:
-    """Return the default: what the environment holds has no bearing on style."""
-    return default
 
 
 adapter = _Adapter()

@@ -50,7 +50,7 @@ def _is_shown(record: logging.LogRecord) -> bool:
     return getattr(record, "for_people", False) or record.levelno >= logging.WARNING
 
 
-@dg.logger(description="A line a stage, on standard error.")
+@dg.logger(None, "A line a stage, on standard error.")
 def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     """Dagster's console logger, reduced to what the stages say themselves and to failures."""
     logger = logging.Logger("symmetry", level=logging.INFO)

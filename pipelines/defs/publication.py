@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Literal
 
 import dagster as dg
 import duckdb
@@ -125,8 +126,9 @@ def report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Materi
     settings = workspace.settings()
     say(context, "Writing the report")
     bar = definitions_in_force(settings).parameters["bar"]
+    languages: tuple[Literal["en", "fr"], ...] = ("en", "fr")
     paths = [
         write_report(settings.published_path, settings.report_path(language), language=language, period=None, bar=bar)
-        for language in ("en", "fr")
+        for language in languages
     ]
     return dg.MaterializeResult(metadata={path.name: dg.MetadataValue.url(path.as_uri()) for path in paths})

@@ -1,6 +1,7 @@
 """The statistics stage: the windowed (n, s1, s2) become scores, pairs and indices, each with its error."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 import duckdb
@@ -60,7 +61,7 @@ def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
         yield dg.MaterializeResult(asset_key=["statistics", name], metadata=_metadata(frame))
 
 
-def _metadata(frame: pl.DataFrame) -> dict[str, object]:
+def _metadata(frame: pl.DataFrame) -> dict[str, Any]:
     statuses = dict(frame.group_by("status").len().sort("status").iter_rows())
     periods = frame["period"].unique().sort()
     return {

@@ -78,7 +78,7 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
     definitions = definitions_in_force(settings)
     settings.export_definitions(definitions.folder)
     say(context, f"{message} (dbt, definitions: {definitions.name})")
-    variables = json.dumps({"timezone": settings.timezone})
+    variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
     yield from dbt.cli(
         ["build", "--exclude-resource-type", "unit_test", "--vars", variables],
         context=context,
