@@ -9,7 +9,7 @@ test: .venv/.ready
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/sqlfluff lint --processes 2 dbt_project/models
-	.venv/bin/pytest -n 2
+	.venv/bin/pytest -n 2 --dist loadfile
 env: .venv/.ready
 ui: .venv/.ready ; @.venv/bin/symmetry ui
 lock: .venv/.ready ; .venv/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --python-version 3.11 -o requirements.lock

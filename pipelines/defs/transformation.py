@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -58,17 +59,22 @@ def manifest_path() -> Path:
     if manifest.is_file() and manifest.stat().st_mtime >= max(path.stat().st_mtime for path in _sources()):
         return manifest
     Settings().export_to_processes()
-    parsed = subprocess.run(
-        [dbt_executable(), "parse", "--quiet", "--project-dir", str(DBT_PROJECT_DIR), "--target-path", str(TARGET_DIR)],
-        cwd=DBT_PROJECT_DIR,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if parsed.returncode != 0:
-        raise RuntimeError(
-            f"dbt cannot parse {DBT_PROJECT_DIR}; correct what it names:\n{parsed.stdout}{parsed.stderr}"
+    TARGET_DIR.mkdir(parents=True, exist_ok=True)
+    # Several processes may load the code location at once: each parses apart, and puts whole files in place.
+    with tempfile.TemporaryDirectory(dir=TARGET_DIR, prefix=".parse-") as folder:
+        parsed = subprocess.run(
+            [dbt_executable(), "parse", "--quiet", "--project-dir", str(DBT_PROJECT_DIR), "--target-path", folder],
+            cwd=DBT_PROJECT_DIR,
+            capture_output=True,
+            text=True,
+            check=False,
         )
+        if parsed.returncode != 0:
+            raise RuntimeError(
+                f"dbt cannot parse {DBT_PROJECT_DIR}; correct what it names:\n{parsed.stdout}{parsed.stderr}"
+            )
+        for name in ("partial_parse.msgpack", "manifest.json"):
+            Path(folder, name).replace(TARGET_DIR / name)
     return manifest
 
 

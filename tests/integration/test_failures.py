@@ -7,13 +7,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import dagster as dg
-import duckdb
 import polars as pl
 import pytest
 
-from pipelines.defs.publication import CANDIDATE_KEY, candidate, publication_gate, report, scorecard
-from pipelines.defs.resources import Workspace
 from tests.integration.conftest import TINY, Company, write_tiny_company
 
 REQUESTS_HEADER = "number\temployee\topened\tanswered"
@@ -102,25 +98,3 @@ def test_an_inbox_without_anything_to_land_says_so(new_company: Callable[..., Co
     assert done.returncode == 1
     assert "Nothing has landed" in done.stderr
     assert "symmetry simulate" in done.stderr
-
-
-def test_the_publication_gate_stops_an_impossible_figure(tiny: Company, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An index of 120 gets as far as the candidate; the gate names it, and readers keep the last publication."""
-    for name, value in tiny.environment.items():
-        if name.startswith("SYMMETRY_"):
-            monkeypatch.setenv(name, value)
-    before = tiny.published.read_bytes()
-    warehouse = str(tiny.data / "warehouse" / "warehouse.duckdb")
-    with duckdb.connect(warehouse) as connection:
-        connection.execute("update scorecard.scorecard set client_index = 120 where unit_id = 'N1' and status = 'ok'")
-    result = dg.materialize(
-        [candidate, publication_gate, scorecard, report], resources={"workspace": Workspace()}, raise_on_error=False
-    )
-    assert not result.success
-    [evaluation] = result.get_asset_check_evaluations()
-    assert not evaluation.passed
-    findings = str(evaluation.metadata["findings"].value)
-    assert "client_index" in findings
-    assert "N1" in findings
-    assert [event.asset_key for event in result.get_asset_materialization_events()] == [CANDIDATE_KEY]
-    assert tiny.published.read_bytes() == before

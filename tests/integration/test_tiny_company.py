@@ -20,9 +20,14 @@ trust 825/15 = 55, eNPS -4/15 = -26.67 → 36.67, replies 10/16 = 62.5, E = 55.0
 import math
 from datetime import date
 
+import dagster as dg
+import duckdb
 import polars as pl
 import pytest
 
+from pipelines.defs.publication import CANDIDATE_KEY, candidate, publication_gate, report
+from pipelines.defs.publication import scorecard as published
+from pipelines.defs.resources import Workspace
 from tests.integration.conftest import Company
 
 FEBRUARY = date(2025, 2, 1)
@@ -164,4 +169,26 @@ def test_again_with_nothing_new_publishes_nothing(tiny: Company) -> None:
     done = tiny.symmetry("run")
     assert done.returncode == 0, done.stderr
     assert "Nothing new since the last publication" in done.stdout
+    assert tiny.published.read_bytes() == before
+
+
+def test_the_publication_gate_stops_an_impossible_figure(tiny: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An index of 120 gets as far as the candidate; the gate names it, and readers keep the last publication."""
+    for name, value in tiny.environment.items():
+        if name.startswith("SYMMETRY_"):
+            monkeypatch.setenv(name, value)
+    before = tiny.published.read_bytes()
+    warehouse = str(tiny.data / "warehouse" / "warehouse.duckdb")
+    with duckdb.connect(warehouse) as connection:
+        connection.execute("update scorecard.scorecard set client_index = 120 where unit_id = 'N1' and status = 'ok'")
+    result = dg.materialize(
+        [candidate, publication_gate, published, report], resources={"workspace": Workspace()}, raise_on_error=False
+    )
+    assert not result.success
+    [evaluation] = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    findings = str(evaluation.metadata["findings"].value)
+    assert "client_index" in findings
+    assert "N1" in findings
+    assert [event.asset_key for event in result.get_asset_materialization_events()] == [CANDIDATE_KEY]
     assert tiny.published.read_bytes() == before

@@ -41,7 +41,7 @@ ROW = "1,c1,2026-01-02T10:00:00Z,proactive,téléphone\n"
         (b"Id,Cleint,When,Kind\n1,c,x,y\n", "utf-8", "missing_column", "'Client' (did you mean 'Cleint'?)"),
         (b"PK\x03\x04" + bytes(100), "utf-8", "not_the_format", "zip archive"),
         (b"%PDF-1.7\n", "utf-8", "not_the_format", "PDF"),
-        (gzip.compress(b"Id"), "utf-8", "not_the_format", "gzip"),
+        (gzip.compress(b"Id", mtime=0), "utf-8", "not_the_format", "gzip"),
         (b"<!DOCTYPE html><html>", "utf-8", "not_the_format", "login page"),
         ((HEAD + "1,c1,2026\0-01-02,x,\n").encode(), "utf-8", "not_the_format", "zero byte"),
         ((HEAD + ROW).encode("cp1252"), "utf-8", "encoding", "byte 65 (line 2)"),

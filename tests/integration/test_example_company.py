@@ -1,0 +1,132 @@
+"""What `make run` does, on the example company at its full size, held against what was planted in it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipelines.settings import SHIPPED_DEFINITIONS_DIR
+from tests.integration.conftest import Company
+
+
+@pytest.fixture(scope="module")
+def example(new_company: Callable[..., Company]) -> Company:
+    company = new_company("example")
+    written = company.symmetry("simulate", "--if-empty")
+    assert written.returncode == 0, written.stderr
+    done = company.symmetry("run")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for said in ("Symmetry scorecard, October 2026", str(company.published), "make ui"):
+        assert said in done.stdout
+    return company
+
+
+@pytest.fixture(scope="module")
+def truth(example: Company) -> dict[str, Any]:
+    planted: dict[str, Any] = json.loads((example.data / "simulation_truth.json").read_text(encoding="utf-8"))
+    return planted
+
+
+def test_extracts_are_not_written_over(example: Company) -> None:
+    before = {path.name: path.stat().st_mtime_ns for path in example.inbox.iterdir()}
+    done = example.symmetry("simulate", "--if-empty")
+    assert done.returncode == 0
+    assert "holds extracts already" in done.stdout
+    assert {path.name: path.stat().st_mtime_ns for path in example.inbox.iterdir()} == before
+
+
+def test_every_row_is_accounted_for_as_planted(example: Company, truth: dict[str, Any]) -> None:
+    [row] = example.query("select * from publications").iter_rows(named=True)
+    files = truth["files"].values()
+    assert row["rows_read"] == sum(file["read"] for file in files)
+    assert row["rows_landed"] == sum(file["landed"] for file in files)
+    assert row["rows_quarantined"] == sum(file["quarantined"] for file in files)
+    assert row["rows_duplicate"] == sum(file["duplicates"] for file in files)
+    assert row["rows_filtered"] == sum(sum(file["filtered"].values()) for file in files)
+
+
+def test_a_row_for_every_unit_and_month_in_which_it_exists(example: Company, truth: dict[str, Any]) -> None:
+    counts = example.query(
+        "select unit_level, count(distinct unit_id) as units, count(*) as n from scorecard group by 1"
+    )
+    found = {level: (units, rows) for level, units, rows in counts.iter_rows()}
+    assert found["company"] == (1, 24)
+    assert found["region"] == (4, 96)
+    assert found["team"][0] == truth["settings"]["teams"]
+    # One team opened in the ninth month (after 8 months without it), one closed six months before the end.
+    assert found["team"][1] == 97 * 24 - 8 - 6
+
+
+def test_all_three_mirrors_are_scored_for_the_company(example: Company) -> None:
+    [row] = example.query(
+        "select * from scorecard where unit_level = 'company' and period = date '2026-10-01'"
+    ).iter_rows(named=True)
+    assert row["status"] == "ok"
+    assert row["pairs_scored"] == 30
+    assert row["weight_present"] == pytest.approx(1)
+    for mirror in ("perception", "journey", "conduct"):
+        for side in ("client", "collaborator"):
+            assert 40 < row[f"{mirror}_{side}"] < 95
+
+
+def test_every_indicator_in_force_is_published(example: Company) -> None:
+    defined = pl.read_csv(SHIPPED_DEFINITIONS_DIR / "default" / "indicators.csv")["indicator_id"]
+    shown = example.query("select distinct indicator_id from scorecard_indicators where status = 'ok'")["indicator_id"]
+    assert set(defined) - set(shown) == set()
+
+
+def test_open_ruptures_show_on_the_side_they_were_planted(example: Company, truth: dict[str, Any]) -> None:
+    last = example.query(
+        "select unit_id, status, gap, gap_lower, gap_upper from scorecard where period = date '2026-10-01'"
+    )
+    rows = {row["unit_id"]: row for row in last.iter_rows(named=True)}
+    planted = [rupture for rupture in truth["ruptures"] if rupture["last_month"] is None]
+    scored = [rupture for rupture in planted if rows[rupture["unit_id"]]["status"] == "ok"]
+    assert len(scored) >= 4
+    for rupture in scored:
+        row = rows[rupture["unit_id"]]
+        if rupture["higher_side"] == "client":
+            assert row["gap_lower"] > 10, rupture
+        else:
+            assert row["gap_upper"] < -10, rupture
+
+
+def test_statuses_and_bounds(example: Company) -> None:
+    rows = example.query("select * from scorecard")
+    assert set(rows["status"]) == {"ok", "suppressed", "insufficient"}
+    shown = rows.filter(pl.col("status") == "ok")
+    for name in ("client_index", "collaborator_index", "symmetry_index", "level", "symmetry"):
+        assert shown[name].is_between(0, 100).all()
+    assert rows.filter(pl.col("status") != "ok")["gap"].null_count() == rows.height - shown.height
+
+
+def test_labels_in_both_languages(example: Company) -> None:
+    for table in ("dim_pair", "dim_indicator"):
+        rows = example.query(f"select label_en, label_fr from {table}")
+        assert rows.height > 0
+        assert rows.null_count().row(0) == (0, 0)
+
+
+def test_no_name_mail_or_phone_gets_past_the_door(example: Company) -> None:
+    """Every invented address ends in .example; only quarantine may hold a row as delivered, and only for its owner."""
+    assert b".example" in (example.inbox / "salesforce_account.csv").read_bytes()
+    quarantine = example.data / "quarantine"
+    for path in example.data.rglob("*"):
+        if not path.is_file() or example.inbox in path.parents:
+            continue
+        if quarantine in path.parents:
+            assert path.stat().st_mode & 0o077 == 0, path
+        elif path.name != "simulation_truth.json":
+            assert b"courriel.example" not in path.read_bytes(), path
+
+
+def test_the_reports_stand_beside_the_scorecard(example: Company) -> None:
+    english = (example.published.parent / "report_en.html").read_text(encoding="utf-8")
+    french = (example.published.parent / "report_fr.html").read_text(encoding="utf-8")
+    assert "The plane of symmetry" in english
+    assert "Le plan de la symétrie" in french
+    done = example.symmetry("report", "--lang", "fr", "--period", "2026-06", "--out", str(example.data / "june.html"))
+    assert done.returncode == 0, done.stderr
+    assert "juin 2026" in (example.data / "june.html").read_text(encoding="utf-8")
