@@ -131,8 +131,9 @@ def unit_indices(
     weight_present and pairs_scored, which `insufficient` keeps.
 
     Errors (method §4): of a mirror, that of the respondents' own means where there is such a composite of at
-    least two respondents and no face rests on a bound, else the weighted sum of errors; of conduct, the root of
-    the sum of squares; mirrors and sides independent. The interval of the symmetry index is by the delta method.
+    least two respondents, it is below the weighted sum of errors and no face rests on a bound, else that sum; of
+    conduct, the root of the sum of squares; mirrors and sides independent. The interval of the symmetry index is by
+    the delta method.
     Raises ValueError when a unit and period occur twice in units.
     """
     twice = units.filter(pl.struct(_UNIT).is_duplicated())
@@ -260,7 +261,9 @@ def _mirrors(pair_scores: pl.DataFrame, indicator_scores: pl.DataFrame, definiti
             pl.when(pl.col("mirror") == INDEPENDENT_MIRROR)
             .then(pl.col(f"{side}_independent") / pl.col("present"))
             .when(pl.col(f"{side}_composite").is_not_null() & ~pl.col(f"{side}_bound"))
-            .then(pl.col(f"{side}_composite"))
+            # No weighted mean errs by more than the weighted sum of its parts' errors. A composite of the few who
+            # answered enough of the pairs can come out above that, and would then only tell how few they are.
+            .then(pl.min_horizontal(f"{side}_composite", pl.col(f"{side}_linear") / pl.col("present")))
             .otherwise(pl.col(f"{side}_linear") / pl.col("present"))
             .alias(f"{side}_error"),
         )

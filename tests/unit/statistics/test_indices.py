@@ -175,8 +175,17 @@ def test_perception_without_respondents_adds_errors_and_a_bound_is_never_hidden_
     assert row["client_index_se"] == pytest.approx(linear)
     assert (row["client_index"], row["collaborator_index"]) == (pytest.approx(70), pytest.approx(62.5))
 
-    _, _, composite = chain(tiny.example(), definitions, tiny.units("team"))
-    assert only(composite, unit_id="team")["client_index_se"] == pytest.approx(errors["client_trust"])
+    _, _, few = chain(tiny.example(), definitions, tiny.units("team"))
+    assert only(few, unit_id="team")["client_index_se"] == pytest.approx(linear), "never above the sum of errors"
+
+    many = tiny.example().with_columns(
+        pl.when(pl.col("indicator_id") == "composite.perception.client").then(pl.col(name) * 9).otherwise(pl.col(name))
+        for name in ("n", "s1", "s2")
+    )
+    scores, _, indices = chain(many, definitions, tiny.units("team"))
+    own = only(scores, indicator_id="composite.perception.client")["value_se"]
+    assert own < linear
+    assert only(indices, unit_id="team")["client_index_se"] == pytest.approx(own)
 
     bound = tiny.example().with_columns(conservative=pl.col("indicator_id") == "client_trust")
     scores, _, indices = chain(bound, definitions, tiny.units("team"))
