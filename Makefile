@@ -1,5 +1,5 @@
 # Every target needs only Python 3.11 and make. The environment is rebuilt when the lock or pyproject.toml changes.
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 .PHONY: run test env ui lock
 .DEFAULT_GOAL := run
 

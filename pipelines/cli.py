@@ -117,7 +117,13 @@ def _execute(force: bool) -> bool:
     run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}
     with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
         # dbt's own event stream goes to standard output line by line; the progress lines say it for people.
-        return job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config).success
+        result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config)
+    for check in result.get_asset_check_evaluations():
+        if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
+            said = check.metadata.get("dagster_dbt/failed_row_count")
+            rows = f" ({said.value} rows)" if said is not None else ""
+            err.print(f"warning: {check.asset_key.to_user_string()}: {check.check_name}{rows}", markup=False)
+    return result.success
 
 
 def _finish(settings: Settings) -> None:

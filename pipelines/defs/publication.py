@@ -39,7 +39,6 @@ def _facts(settings: Settings) -> dict[str, object]:
         "rows_quarantined": sum(receipt.quarantined for receipt in receipts),
         "rows_duplicate": sum(receipt.duplicates for receipt in receipts),
         "rows_filtered": sum(receipt.filtered for receipt in receipts),
-        "warnings": None,
     }
 
 

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
 
 from pipelines.defs.loggers import say
@@ -17,6 +19,9 @@ from pipelines.publication.inputs import definitions_in_force
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 
 TARGET_DIR = DBT_PROJECT_DIR / "target"
+
+# Seconds between two lines of progress while dbt works.
+PROGRESS_EVERY = 10
 SELECT_INDICATORS = "resource_type:seed symmetry.staging symmetry.canonical symmetry.indicators"
 STATISTICS_STAGING = "symmetry.staging.statistics"
 SELECT_SCORECARD = f"{STATISTICS_STAGING} symmetry.scorecard"
@@ -85,11 +90,39 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
     settings.export_definitions(definitions.folder)
     say(context, f"{message} (dbt, definitions: {definitions.name})")
     variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
-    yield from dbt.cli(
+    events = dbt.cli(
         ["build", "--exclude-resource-type", "unit_test", "--vars", variables],
         context=context,
         target_path=settings.warehouse_path.parent / "dbt",
     ).stream()
+    steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
+    said = time.monotonic()
+    built: list[dg.Output] = []
+    try:
+        for done, event in enumerate(events, 1):
+            if isinstance(event, dg.Output):
+                built.append(event)
+            else:
+                yield event
+            if time.monotonic() - said > PROGRESS_EVERY:
+                said = time.monotonic()
+                say(context, f"  {done} of {steps} models and tests done")
+    finally:
+        # Rows can be counted only once dbt has let the file go; what was built before a failure is told all the same.
+        yield from _with_row_counts(context, settings.warehouse_path, built)
+
+
+def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: list[dg.Output]) -> Iterator[dg.Output]:
+    """The outputs of dbt, tables with the number of their rows (views are left as they are)."""
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        counted = connection.execute(
+            "select schema_name, table_name, estimated_size from duckdb_tables() where not internal"
+        ).fetchall()
+    rows = {(schema, table): size for schema, table, size in counted}
+    for output in built:
+        key = tuple(context.asset_key_for_output(output.output_name).path)
+        count = {"dagster/row_count": rows[key]} if key in rows else {}
+        yield output.with_metadata({**output.metadata, **count})
 
 
 @dbt_assets(

@@ -45,7 +45,6 @@ PUBLICATIONS_COLUMNS = {
     "first_period": ("DATE", "First month of the scorecard."),
     "last_period": ("DATE", "Last month of the scorecard."),
     "units": ("BIGINT", "Number of organisational units in the scorecard."),
-    "warnings": ("VARCHAR", "What the gates warned of, or null when there was nothing."),
 }
 
 

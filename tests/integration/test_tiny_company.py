@@ -17,8 +17,12 @@ ACME: clients trust 1150/15 = 76.67, NPS 7/15 = 46.67 → 73.33, replies 18/20 =
 trust 825/15 = 55, eNPS -4/15 = -26.67 → 36.67, replies 10/16 = 62.5, E = 55.08.
 """
 
+import json
 import math
+import subprocess
+import sys
 from datetime import date
+from pathlib import Path
 
 import dagster as dg
 import duckdb
@@ -28,6 +32,7 @@ import pytest
 from pipelines.defs.publication import CANDIDATE_KEY, candidate, publication_gate, report
 from pipelines.defs.publication import scorecard as published
 from pipelines.defs.resources import Workspace
+from pipelines.settings import DBT_PROJECT_DIR
 from tests.integration.conftest import Company
 
 FEBRUARY = date(2025, 2, 1)
@@ -170,6 +175,22 @@ def test_again_with_nothing_new_publishes_nothing(tiny: Company) -> None:
     assert done.returncode == 0, done.stderr
     assert "Nothing new since the last publication" in done.stdout
     assert tiny.published.read_bytes() == before
+
+
+def test_every_dbt_unit_test_passes(tiny: Company, tmp_path: Path) -> None:
+    """The job leaves dbt's unit tests out; here every one of them runs, on the relations of the tiny company."""
+    dbt = [str(Path(sys.executable).with_name("dbt")), "test", "--select", "test_type:unit"]
+    where = ["--project-dir", str(DBT_PROJECT_DIR), "--target-path", str(tmp_path), "--log-path", str(tmp_path)]
+    environment = tiny.environment | {
+        "SYMMETRY_WAREHOUSE": str(tiny.data / "warehouse" / "warehouse.duckdb"),
+        "DBT_PROFILES_DIR": str(DBT_PROJECT_DIR),
+        "DO_NOT_TRACK": "1",
+    }
+    done = subprocess.run([*dbt, *where], env=environment, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout
+    manifest = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))
+    assert f"PASS={len(manifest['unit_tests'])} " in done.stdout
+    assert len(manifest["unit_tests"]) > 40
 
 
 def test_the_publication_gate_stops_an_impossible_figure(tiny: Company, monkeypatch: pytest.MonkeyPatch) -> None:
