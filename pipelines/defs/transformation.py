@@ -12,7 +12,9 @@ from typing import Any
 import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
+from dagster_dbt.errors import DagsterDbtCliRuntimeError
 
+from pipelines.defs.dbt_failures import explain_failures
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
 from pipelines.publication.inputs import definitions_in_force
@@ -90,10 +92,10 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
     settings.export_definitions(definitions.folder)
     say(context, f"{message} (dbt, definitions: {definitions.name})")
     variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
+    target = settings.warehouse_path.parent / "dbt"
+    (target / "run_results.json").unlink(missing_ok=True)
     events = dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test", "--vars", variables],
-        context=context,
-        target_path=settings.warehouse_path.parent / "dbt",
+        ["build", "--exclude-resource-type", "unit_test", "--vars", variables], context=context, target_path=target
     ).stream()
     steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     said = time.monotonic()
@@ -107,9 +109,12 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
             if time.monotonic() - said > PROGRESS_EVERY:
                 said = time.monotonic()
                 say(context, f"  {done} of {steps} models and tests done")
-    finally:
-        # Rows can be counted only once dbt has let the file go; what was built before a failure is told all the same.
+    except DagsterDbtCliRuntimeError as error:
+        # What was built before the failure is told all the same.
         yield from _with_row_counts(context, settings.warehouse_path, built)
+        raise dg.Failure(explain_failures(target, settings.warehouse_path) or str(error)) from error
+    # Rows can be counted only now that dbt has let the file go.
+    yield from _with_row_counts(context, settings.warehouse_path, built)
 
 
 def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: list[dg.Output]) -> Iterator[dg.Output]:
