@@ -34,6 +34,12 @@ class Company:
         command = [str(Path(sys.executable).with_name("symmetry")), *arguments]
         return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=600)
 
+    def use_in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Put this company's settings in force for code that runs in the test's own process."""
+        for name, value in self.environment.items():
+            if name.startswith("SYMMETRY_"):
+                monkeypatch.setenv(name, value)
+
     def query(self, sql: str, published: Path | None = None) -> pl.DataFrame:
         with duckdb.connect(str(published or self.published), read_only=True) as connection:
             return connection.sql(sql).pl()

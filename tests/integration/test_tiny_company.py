@@ -29,6 +29,8 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipelines.definitions import defs
+from pipelines.defs.jobs import SCORECARD_JOB
 from pipelines.defs.publication import CANDIDATE_KEY, candidate, publication_gate, report
 from pipelines.defs.publication import scorecard as published
 from pipelines.defs.resources import Workspace
@@ -177,6 +179,16 @@ def test_again_with_nothing_new_publishes_nothing(tiny: Company) -> None:
     assert tiny.published.read_bytes() == before
 
 
+def test_the_job_itself_ends_early_when_nothing_is_new(tiny: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run started by the UI meets the same answer as the command: everything after landing is skipped."""
+    tiny.use_in_this_process(monkeypatch)
+    before = tiny.published.read_bytes()
+    result = defs.resolve_job_def(SCORECARD_JOB).execute_in_process(instance=dg.DagsterInstance.ephemeral())
+    assert result.success
+    assert result.get_asset_materialization_events() == []
+    assert tiny.published.read_bytes() == before
+
+
 def test_every_dbt_unit_test_passes(tiny: Company, tmp_path: Path) -> None:
     """The job leaves dbt's unit tests out; here every one of them runs, on the relations of the tiny company."""
     dbt = [str(Path(sys.executable).with_name("dbt")), "test", "--select", "test_type:unit"]
@@ -195,9 +207,7 @@ def test_every_dbt_unit_test_passes(tiny: Company, tmp_path: Path) -> None:
 
 def test_the_publication_gate_stops_an_impossible_figure(tiny: Company, monkeypatch: pytest.MonkeyPatch) -> None:
     """An index of 120 gets as far as the candidate; the gate names it, and readers keep the last publication."""
-    for name, value in tiny.environment.items():
-        if name.startswith("SYMMETRY_"):
-            monkeypatch.setenv(name, value)
+    tiny.use_in_this_process(monkeypatch)
     before = tiny.published.read_bytes()
     warehouse = str(tiny.data / "warehouse" / "warehouse.duckdb")
     with duckdb.connect(warehouse) as connection:
