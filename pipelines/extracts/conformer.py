@@ -210,12 +210,12 @@ def _parsed_sql(column: Column, text: str, native: bool, contract: Contract) -> 
             formats = column.formats or _ISO_DATES
             if native:
                 formats = (*formats, *_ISO_DATES, *_ISO_NATIVE_DATES)
-            return f"CAST({_strptime(text, formats)} AS DATE)"
+            return _with_digit(text, f"CAST({_strptime(text, formats)} AS DATE)")
         case "timestamp":
             formats = column.formats or _ISO_TIMESTAMPS
             if native:
                 formats = (*formats, *_ISO_TIMESTAMPS, *_ISO_DATES)
-            return _timestamp_sql(text, formats, contract.timezone)
+            return _with_digit(text, _timestamp_sql(text, formats, contract.timezone))
 
 
 def _value_sql(column: Column, parsed: str) -> str:
@@ -241,6 +241,11 @@ def _value_sql(column: Column, parsed: str) -> str:
 
 def _list(texts: tuple[str, ...]) -> str:
     return ", ".join(literal(text) for text in dict.fromkeys(texts))
+
+
+def _with_digit(text: str, parsed: str) -> str:
+    """Guard a parsed moment: whatever the format, strptime takes the words epoch and infinity too."""
+    return f"CASE WHEN regexp_matches({text}, '[0-9]') THEN {parsed} END"
 
 
 def _strptime(text: str, formats: tuple[str, ...]) -> str:

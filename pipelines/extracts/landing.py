@@ -32,7 +32,7 @@ from pipelines.extracts.deliveries import (
 from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.pseudonyms import bind_key
 from pipelines.extracts.readers import DeliveryError, RawTable, read
-from pipelines.extracts.readers.base import fetch_row, literal
+from pipelines.extracts.readers.base import fetch_row, file_literal, literal
 
 #: Written straight to our own temporary name (so its mode stays ours); level 1 is half the time of level 3.
 _PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false"
@@ -270,7 +270,7 @@ def _write_entities(
                 _record, TIMESTAMP {literal(version.isoformat(sep=" "))} AS _version FROM ({rows}))
                 TO {literal(str(temporary))} ({_PARQUET})"""
         )
-        file = f"read_parquet({literal(str(temporary))})"
+        file = f"read_parquet({file_literal(temporary)})"
         outputs[name] = int(fetch_row(connection, f"SELECT count(*) FROM {file}")[0])
         if entity.event is not None:
             # Distinct quarters of an hour first: no zone's offset is finer, and months of 20M rows cost little.
@@ -386,7 +386,7 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, landing_dir: Pat
             if receipt.outputs.get(entity.name)
         ]
         if files:
-            listed = ", ".join(literal(str(path)) for path in files)
+            listed = ", ".join(file_literal(path) for path in files)
             columns = ", ".join(f'CAST("{name}" AS {kind}) AS "{name}"' for name, kind in entity.columns)
             body = f"SELECT {columns} FROM read_parquet([{listed}])"
         else:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -45,6 +46,32 @@ def test_every_row_is_accounted_for_as_planted(example: Company, truth: dict[str
     assert row["rows_quarantined"] == sum(file["quarantined"] for file in files)
     assert row["rows_duplicate"] == sum(file["duplicates"] for file in files)
     assert row["rows_filtered"] == sum(sum(file["filtered"].values()) for file in files)
+
+
+def test_every_landed_row_reaches_the_canonical_model(example: Company, truth: dict[str, Any]) -> None:
+    """Each extract came once, so no row may give way to a later version of itself on the way through staging."""
+    with duckdb.connect(str(example.data / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
+        canonical = {
+            "client": "dim_client",
+            "case": "fct_case",
+            "proactive_contact": "fct_proactive_contact",
+            "employee": "dim_employee_spell",
+            "absence": "fct_absence",
+            "hr_event": "fct_hr_event",
+            "internal_request": "fct_internal_request",
+            "availability": "fct_availability",
+            "survey_answer": "fct_survey_answer",
+            "unit": "dim_unit_version",
+            "action": "dim_action",
+        }
+        landed, built = {}, {}
+        for entity, model in canonical.items():
+            [(landed[entity],)] = connection.execute(f'select count(*) from landing."{entity}"').fetchall()
+            [(built[entity],)] = connection.execute(f"select count(*) from canonical.{model}").fetchall()
+    planted: dict[str, int] = {}
+    for file in truth["files"].values():
+        planted[file["entity"]] = planted.get(file["entity"], 0) + file["landing_rows"]
+    assert built == landed == planted
 
 
 def test_a_row_for_every_unit_and_month_in_which_it_exists(example: Company, truth: dict[str, Any]) -> None:

@@ -1,5 +1,5 @@
 -- Answers to surveys, of clients, collaborators and managers.
--- Grain: one row per answer. Key: source_system, response_id, question.
+-- Grain: one row per answer. Key: source_system, side, response_id, question.
 -- Unit: as the answer says, else the respondent's on the day.
 -- Population: likewise; 'all' for clients and where it is not known.
 with answers as (

@@ -30,4 +30,6 @@ select
 from versions
 inner join {{ ref('dim_month') }} as months
     on versions.first_day <= months.period_end and versions.last_day >= months.period
+-- A version that begins after what is known, or after the client left, ends before it begins.
+where versions.first_day <= versions.last_day
 group by versions.client_id, versions.unit_id, months.period

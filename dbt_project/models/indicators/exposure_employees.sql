@@ -34,6 +34,8 @@ spell_months as (
     from spells
     inner join {{ ref('dim_month') }} as months
         on spells.first_day <= months.period_end and spells.last_day >= months.period
+    -- A spell that begins after what is known ends, for us, before it begins.
+    where spells.first_day <= spells.last_day
 )
 
 select

@@ -4,6 +4,7 @@
       deadline has passed (matured), in the month of opening: a young case is neither a success nor a failure yet, and
       counting only the young ones already answered would flatter the last month. A case matures on the day after its
       deadline at the latest, since dim_as_of is a day.
+      A reply or a resolution dated before the opening is a wrong date: the case counts in neither number.
     - case_reopen_rate: cases reopened at least once over the cases resolved, in the month of the last resolution, for
       the unit of the case, or, where that unit has closed meanwhile, for the client's unit on that day.
 
@@ -43,6 +44,7 @@ clients_months as (
         sum(case
             when
                 recorded.first_replies > 0
+                and coalesce(cases.first_reply_hours, 0) >= 0
                 and {{ days_between('cases.opened_on', 'targets.as_of') }} >= ceil(targets.first_reply_hours / 24)
                 then 1
             else 0
@@ -50,13 +52,14 @@ clients_months as (
         sum(case
             when
                 {{ days_between('cases.opened_on', 'targets.as_of') }} >= ceil(targets.first_reply_hours / 24)
-                and cases.first_reply_hours <= targets.first_reply_hours
+                and cases.first_reply_hours between 0 and targets.first_reply_hours
                 then 1
             else 0
         end) as first_reply_in_time,
         sum(case
             when
                 recorded.resolutions > 0
+                and coalesce(cases.resolution_hours, 0) >= 0
                 and {{ days_between('cases.opened_on', 'targets.as_of') }} >= ceil(targets.resolution_hours / 24)
                 then 1
             else 0
@@ -64,7 +67,7 @@ clients_months as (
         sum(case
             when
                 {{ days_between('cases.opened_on', 'targets.as_of') }} >= ceil(targets.resolution_hours / 24)
-                and cases.resolution_hours <= targets.resolution_hours
+                and cases.resolution_hours between 0 and targets.resolution_hours
                 and coalesce(cases.reopen_count, 0) = 0
                 then 1
             else 0

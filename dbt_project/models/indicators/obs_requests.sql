@@ -9,7 +9,8 @@
       resolution, for the unit of the request, or, where that unit has closed meanwhile, for the employee's on that day.
 
     As for cases, only requests whose deadline has passed count towards a share, and what no request at all records
-    is left out rather than shown as 0. Requests without a known employee count, but not as a person.
+    is left out rather than shown as 0. A reply or a resolution dated before the opening is a wrong date, and the
+    request counts in neither number. Requests without a known employee count, but not as a person.
 */
 with measures as (
     select
@@ -96,16 +97,18 @@ judged as (
         case when recorded.measure in ('irritant_rate', 'suggestion_rate', 'suggestion_used_rate') then 0 else 1 end
             as n,
         case
-            when recorded.measure = 'request_first_reply' and requests.first_reply_hours <= targets.first_reply_hours
+            when
+                recorded.measure = 'request_first_reply'
+                and requests.first_reply_hours between 0 and targets.first_reply_hours
                 then 1
             when
                 recorded.measure = 'irritant_resolution'
-                and requests.resolution_hours <= targets.resolution_hours
+                and requests.resolution_hours between 0 and targets.resolution_hours
                 and requests.reopen_count = 0
                 then 1
             when
                 recorded.measure = 'suggestion_answered'
-                and requests.first_reply_hours <= 24 * targets.suggestion_days
+                and requests.first_reply_hours between 0 and 24 * targets.suggestion_days
                 then 1
             when recorded.measure in ('irritant_rate', 'suggestion_rate') then 1
             when recorded.measure = 'suggestion_used_rate' and requests.put_into_use then 1
@@ -117,16 +120,19 @@ judged as (
         on
             (
                 recorded.measure = 'request_first_reply'
+                and coalesce(requests.first_reply_hours, 0) >= 0
                 and requests.age_days >= ceil(targets.first_reply_hours / 24)
             )
             or (
                 recorded.measure = 'irritant_resolution'
                 and requests.kind = 'irritant'
+                and coalesce(requests.resolution_hours, 0) >= 0
                 and requests.age_days >= ceil(targets.resolution_hours / 24)
             )
             or (
                 recorded.measure = 'suggestion_answered'
                 and requests.kind = 'suggestion'
+                and coalesce(requests.first_reply_hours, 0) >= 0
                 and requests.age_days >= targets.suggestion_days
             )
             or (recorded.measure = 'irritant_rate' and requests.kind = 'irritant')

@@ -36,7 +36,11 @@ absences as (
         least(absences.ended_on, as_of.as_of) as known_until
     from {{ ref('fct_absence') }} as absences
     cross join {{ ref('dim_as_of') }} as as_of
-    where absences.kind <> 'paid_leave' and absences.unit_id is not null and absences.ended_on >= absences.started_on
+    where
+        absences.kind <> 'paid_leave'
+        and absences.unit_id is not null
+        and absences.ended_on >= absences.started_on
+        and absences.started_on <= as_of.as_of
 ),
 
 absence_months as (

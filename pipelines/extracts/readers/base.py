@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -62,6 +64,19 @@ class RawTable:
 def literal(text: str) -> str:
     """Return an SQL string literal."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def file_literal(path: Path) -> str:
+    """Return an SQL string literal of one file to read: DuckDB takes a path for a pattern."""
+    return literal(re.sub(r"[*?\[]", r"[\g<0>]", str(path)))
+
+
+def plainly_named(path: Path, workdir: Path, suffix: str) -> Path:
+    """Return a link to a file under a plain name, so that nothing in its own name (`[1]`, `.gz`) says how to read."""
+    link = workdir / f"delivery.{suffix}"
+    link.unlink(missing_ok=True)
+    link.symlink_to(path.resolve())
+    return link
 
 
 def fetch_row(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[Any, ...]:
@@ -124,8 +139,22 @@ def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> di
 
 
 def missing_columns(missing: Sequence[str], found: Sequence[str], file_name: str, contract: Contract) -> DeliveryError:
-    """Return the refusal of a file without columns it must have, with the nearest names as a hint."""
+    """Return the refusal of a file without columns it must have, with the nearest names as a hint.
+
+    Names that are none of the contract's are not shown where it knows none at all: without a header, the
+    first line is a person's data.
+    """
     by_fold = {_folded(name): name for name in found}
+    expected = {_folded(name) for source in sources(contract) for name in (source, source.split(".")[0])}
+    if found and not expected & set(by_fold):
+        csv = contract.format.type == "csv"
+        return DeliveryError(
+            "missing_column",
+            f"{file_name}: none of the {len(found)} {'columns of line 1' if csv else 'columns'} has an expected "
+            f"name; {'has the export lost its header? ' if csv else ''}The contract {contract.full_name} reads "
+            f"{', '.join(repr(source) for source in missing)}. Mend the export, or the contract if the source has "
+            "changed its names.",
+        )
     parts = []
     for source in missing:
         near = difflib.get_close_matches(_folded(source), list(by_fold), n=1, cutoff=0.6)

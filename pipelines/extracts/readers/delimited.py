@@ -25,8 +25,10 @@ from pipelines.extracts.readers.base import (
     RawTable,
     create_rejects,
     fetch_row,
+    file_literal,
     find_columns,
     literal,
+    plainly_named,
 )
 from pipelines.extracts.readers.scanner import MAX_RECORD, LineTooLongError, Records, scan
 from pipelines.extracts.readers.text import TextSource
@@ -106,10 +108,12 @@ def load(
         raise DeliveryError(
             "empty_file", f"{path.name}: there is a header but no row. Export it again, or take it out of the inbox."
         )
-    count = _bulk_read(scanned, dialect, connection)
-    if count != scanned.good and scanned.path == path:
+    in_place = scanned.path == path
+    file = plainly_named(path, workdir, "txt") if in_place else scanned.path
+    count = _bulk_read(file, scanned, dialect, connection)
+    if count != scanned.good and in_place:
         scanned = _scan(path, dialect, workdir, contract)
-        count = _bulk_read(scanned, dialect, connection)
+        count = _bulk_read(scanned.path, scanned, dialect, connection)
     if count != scanned.good or scanned.good + len(scanned.rejects) != scanned.records:
         raise DeliveryError(
             "count",
@@ -289,7 +293,7 @@ def _names(header: str, dialect: Dialect, path: Path) -> list[str]:
     return names
 
 
-def _bulk_read(scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyConnection) -> int:
+def _bulk_read(file: Path, scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyConnection) -> int:
     """Load the sound rows as VARCHAR in file order; return how many the parser saw (-1: it gave up)."""
     columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(scanned.names)))
     connection.execute("DROP TABLE IF EXISTS raw")
@@ -301,7 +305,7 @@ def _bulk_read(scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyCo
     newline = "\\r\\n" if scanned.crlf else "\\n"
     try:
         connection.execute(
-            f"""CREATE TABLE raw AS SELECT * FROM read_csv({literal(str(scanned.path))},
+            f"""CREATE TABLE raw AS SELECT * FROM read_csv({file_literal(file)}, hive_partitioning=false,
                 auto_detect=false, header=false, skip={scanned.header_lines}, columns={{{columns}}},
                 delim={literal(dialect.delimiter)}, quote={quote}, escape={quote}, new_line='{newline}',
                 comment='', strict_mode=true, null_padding=false, ignore_errors=false, nullstr='',

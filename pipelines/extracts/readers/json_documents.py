@@ -16,6 +16,7 @@ from pipelines.extracts.readers.base import (
     RawTable,
     create_rejects,
     fetch_row,
+    file_literal,
     literal,
     missing_columns,
     sources,
@@ -75,7 +76,7 @@ def _load_document(path: Path, contract: Contract, connection: duckdb.DuckDBPyCo
             file.write(chunk)
     place = contract.format.records
     pointer = literal("".join(f"/{_escape(step)}" for step in place.split(".")) if place else "")
-    connection.execute(f"CREATE TABLE text AS SELECT content FROM read_text({literal(str(copy))})")
+    connection.execute(f"CREATE TABLE text AS SELECT content FROM read_text({file_literal(copy)})")
     if not fetch_row(connection, "SELECT json_valid(content) FROM text")[0]:
         raise DeliveryError("not_the_format", f"{path.name}: this is not JSON: {_why(copy)}. Export it again.")
     array = f"json_extract(content, {pointer})" if place else "content::JSON"

@@ -7,7 +7,15 @@ from pathlib import Path
 import duckdb
 
 from pipelines.extracts.contract import Contract
-from pipelines.extracts.readers.base import DeliveryError, RawTable, create_rejects, find_columns, literal
+from pipelines.extracts.readers.base import (
+    DeliveryError,
+    RawTable,
+    create_rejects,
+    file_literal,
+    find_columns,
+    literal,
+    plainly_named,
+)
 from pipelines.extracts.readers.text import describe_bytes
 
 
@@ -24,10 +32,11 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     if not head.startswith(b"PAR1"):
         what = describe_bytes(head) or "no Parquet file"
         raise DeliveryError("not_the_format", f"{path.name}: the contract expects Parquet, but this is {what}.")
-    scan = f"read_parquet({literal(str(path))}, binary_as_string=true, hive_partitioning=false)"
+    file = file_literal(plainly_named(path, workdir, "parquet"))
+    scan = f"read_parquet({file}, binary_as_string=true, hive_partitioning=false)"
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-        counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({literal(str(path))})").fetchall()
+        counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({file})").fetchall()
         names = [str(row[0]) for row in described]
         found = find_columns(contract, names, path.name)
         columns = [f"c{position}" for position in range(len(names))]

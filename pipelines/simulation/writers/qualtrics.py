@@ -111,6 +111,10 @@ def _questions(
     return out
 
 
+# Qualtrics never gives two responses one id, in whichever survey.
+FIRST_RESPONSE = {"clients": 0, "collaborators": 1_000_000}
+
+
 def _export(
     seed: int,
     calendar: Calendar,
@@ -124,6 +128,7 @@ def _export(
     """Rows and layout of one survey: Qualtrics' own columns, the questions, the embedded data."""
     rng = stream(seed, f"qualtrics_{survey}")
     count = frame.height
+    first = FIRST_RESPONSE[survey]
     started, ended = frame["started"].to_numpy(), frame["answered"].to_numpy()
 
     def clock(seconds: np.ndarray) -> pl.Series:
@@ -141,7 +146,7 @@ def _export(
         ("Duration (in seconds)", "Durée (en secondes)", "duration", pl.Series(ended - started).cast(pl.String)),
         ("Finished", "Terminé", "finished", frame["finished"].cast(pl.Int64).cast(pl.String)),
         ("RecordedDate", "Date d'enregistrement", "recordedDate", clock(ended + 1)),
-        ("ResponseId", "ID de réponse", "_recordId", tokens("R_", np.arange(count, dtype=np.int64), seed)),
+        ("ResponseId", "ID de réponse", "_recordId", tokens("R_", np.arange(count, dtype=np.int64) + first, seed)),
         ("RecipientLastName", "Nom du destinataire", "recipientLastName", person["last_name"]),
         ("RecipientFirstName", "Prénom du destinataire", "recipientFirstName", person["first_name"]),
         ("RecipientEmail", "Courriel du destinataire", "recipientEmail", person["email"]),

@@ -1,9 +1,9 @@
 -- Survey answers, the latest landed version of each.
--- Grain and key: source_system, response_id, question.
--- Two systems may number their records alike, so the system is part of the key.
+-- Grain and key: source_system, side, response_id, question.
+-- Two systems may number their records alike, and so may the two surveys of one system: both are part of the key.
 {{ latest_version(
     'survey_answer',
-    key=['_system', 'response_id', 'question'],
+    key=['_system', 'side', 'response_id', 'question'],
     columns=[
         'response_id',
         'question',
