@@ -16,6 +16,7 @@ lock: .venv/.ready ; .venv/bin/uv pip compile pyproject.toml --extra dev --gener
 
 .venv/.ready: requirements.lock pyproject.toml
 	@echo "Making the environment in .venv (about a minute, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed and %s is %s; install it, or say PYTHON=path/to/python3.11" % (sys.executable, sys.version.split()[0]))'
 	@$(PYTHON) -m venv --clear .venv
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .

@@ -296,7 +296,8 @@ def _deliveries_suite(max_quarantine_share: float) -> TableSuite:
                 f"at most {percent} of a delivery's rows, and one row in any case, are in quarantine",
                 "Read the reasons in the delivery's quarantine file (column `message`; `main_reason` here is the most "
                 "frequent one). If the source changed, change its contract, and the file lands again under it; if the "
-                "file is wrong, have it delivered again; if that share is normal for this source, raise "
+                "file is wrong, take it out of the inbox, take the delivery back (symmetry withdraw DELIVERY_ID) and "
+                "have it delivered again; if that share is normal for this source, raise "
                 "SYMMETRY_MAX_QUARANTINE_SHARE.",
                 # One bad row in a file of seven is a bad row, not a bad delivery.
                 where=f"is_live AND quarantined > greatest(1, {max_quarantine_share!r} * read)",

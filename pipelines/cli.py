@@ -14,13 +14,13 @@ import sys
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 
-from pipelines.settings import PROJECT_DIR, Settings
+from pipelines.settings import PROJECT_DIR, Settings, SettingsError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +34,7 @@ tables = Console(width=max(Console().width, 110))
 err = Console(stderr=True, soft_wrap=True, highlight=False)
 
 RUN_FAILED, WRONG_USE, FILES_REFUSED = 1, 2, 3
+COMPANY_TAG = "symmetry/company"
 
 InboxOption = Annotated[Path | None, typer.Option(help="Folder of extracts to read.")]
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
@@ -74,25 +75,22 @@ def run(
 ) -> None:
     """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
     settings = _settings(inbox=inbox, definitions=definitions, data_dir=data)
-    from pipelines.company_definitions import DefinitionsError
-    from pipelines.extracts.contract import ContractError
-    from pipelines.publication.inputs import ConflictingDefinitionsError, nothing_new
-    from pipelines.publication.publish import PublishedFileError
+    from pipelines.company_definitions import load_definitions
+    from pipelines.publication.inputs import nothing_new
+    from pipelines.publication.lock import hold_warehouse
+    from pipelines.publication.publish import last_publication
 
-    try:
-        if settings.definitions is not None:
-            from pipelines.company_definitions import load_definitions
-
-            load_definitions(settings.definitions)
-        if not force and nothing_new(settings):
-            out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
-            _finish(settings)
-            return
-    except (ContractError, DefinitionsError, ConflictingDefinitionsError, PublishedFileError) as error:
-        _stop(str(error), WRONG_USE)
-    if not _execute(force):
+    if settings.definitions is not None:
+        load_definitions(settings.definitions)
+    if not force and nothing_new(settings):
+        out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
+        _finish(settings)
+        return
+    hold_warehouse(settings.warehouse_path.parent)
+    before = last_publication(settings.published_path)
+    if not _execute(settings, force):
         _stop(
-            "The run failed; the last publication is untouched. The lines above say why; "
+            f"The run failed; {_what_stands(settings, before)}. The lines above say why; "
             "`symmetry ui` shows the run step by step. Correct the cause and run again.",
             RUN_FAILED,
         )
@@ -105,7 +103,7 @@ def run(
     _finish(settings)
 
 
-def _execute(force: bool) -> bool:
+def _execute(settings: Settings, force: bool) -> bool:
     """Execute the job in this process, against the same instance that the UI shows."""
     err.print("Loading Dagster and the dbt project (a few seconds)")
     import dagster as dg
@@ -115,15 +113,35 @@ def _execute(force: bool) -> bool:
 
     job = defs.resolve_job_def(SCORECARD_JOB)
     run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}
+    tags = {COMPANY_TAG: str(settings.company_dir)}
     with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
+        _close_abandoned_runs(instance, tags)
         # dbt's own event stream goes to standard output line by line; the progress lines say it for people.
-        result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config)
+        result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config, tags=tags)
     for check in result.get_asset_check_evaluations():
         if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
             said = check.metadata.get("dagster_dbt/failed_row_count")
             rows = f" ({said.value} rows)" if said is not None else ""
             err.print(f"warning: {check.asset_key.to_user_string()}: {check.check_name}{rows}", markup=False)
     return result.success
+
+
+def _close_abandoned_runs(instance: Any, tags: dict[str, str]) -> None:
+    """Say of runs that this company's lock proves dead that they failed; Dagster would hold them for running."""
+    import dagster as dg
+
+    started = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+    for record in instance.get_runs(dg.RunsFilter(statuses=started, tags=tags)):
+        instance.report_run_failed(record, "The process of this run ended without a word (killed, or out of memory).")
+
+
+def _what_stands(settings: Settings, before: dict[str, Any] | None) -> str:
+    from pipelines.publication.publish import last_publication
+
+    after = last_publication(settings.published_path)
+    if after == before:
+        return "the last publication is untouched" if before else "nothing is published"
+    return "the scorecard was published before it did, and the report was not"
 
 
 def _finish(settings: Settings) -> None:
@@ -172,14 +190,32 @@ def report(
     settings = _settings(inbox=inbox, data_dir=data)
     if not settings.published_path.is_file():
         _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
-    from pipelines.publication.inputs import definitions_in_force
+    from pipelines.publication.inputs import settled_definitions
     from pipelines.publication.report import write_report
 
     month: date | None = period.date() if period else None
     target = out_file or settings.report_path(lang.value)
-    bar = definitions_in_force(settings).parameters["bar"]
+    bar = settled_definitions(settings).parameters["bar"]
     path = write_report(settings.published_path, target, language=lang.value, period=month, bar=bar)
     out.print(f"Report: {path}")
+
+
+@app.command()
+def withdraw(
+    delivery: Annotated[str, typer.Argument(help="The delivery's id, as a message or the receipt gives it.")],
+    inbox: InboxOption = None,
+    data: DataOption = None,
+) -> None:
+    """Take a delivery back: its rows count no more. Take its file out of the inbox too, or it lands again."""
+    settings = _settings(inbox=inbox, data_dir=data)
+    from pipelines.extracts.deliveries import withdraw as take_back
+    from pipelines.publication.lock import hold_warehouse
+
+    hold_warehouse(settings.warehouse_path.parent)
+    file = take_back(settings.landing_dir, delivery)
+    out.print(f"Delivery {delivery} ({file}) is withdrawn; the next run computes without it.")
+    if (settings.inbox_dir / file).exists():
+        out.print(f"{settings.inbox_dir / file} is still there: correct it or take it out, or it lands again.")
 
 
 @app.command()
@@ -207,6 +243,29 @@ def ui(
     os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
 
 
+def _said_to_people() -> tuple[type[Exception], ...]:
+    """The errors whose text is a sentence with a remedy; any other is a fault of ours and shows where it arose."""
+    from pipelines.company_definitions import DefinitionsError
+    from pipelines.extracts.contract import ContractError
+    from pipelines.extracts.deliveries import DeliveryUnknownError
+    from pipelines.publication.inputs import ConflictingDefinitionsError
+    from pipelines.publication.lock import WarehouseBusyError
+    from pipelines.publication.publish import PublishedFileError
+    from pipelines.publication.report import ReportError
+
+    return (
+        OSError,
+        SettingsError,
+        ContractError,
+        DefinitionsError,
+        DeliveryUnknownError,
+        ConflictingDefinitionsError,
+        WarehouseBusyError,
+        PublishedFileError,
+        ReportError,
+    )
+
+
 def main() -> NoReturn:
     """The entry point of the `symmetry` command.
 
@@ -218,6 +277,11 @@ def main() -> NoReturn:
         app()
     except SystemExit as stopped:
         code = stopped.code
+    except Exception as error:
+        if not isinstance(error, _said_to_people()):
+            raise
+        err.print(str(error), markup=False)
+        code = WRONG_USE
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,7 +41,7 @@ PARAMETERS = {
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class IndicatorRow(_Row):
@@ -225,6 +227,14 @@ def definitions_fingerprint(folder: Path) -> str:
     return digest.hexdigest()
 
 
+def copy_definitions(folder: Path, target: Path) -> None:
+    """Copy the files of a folder of definitions, and nothing else that lies there, to a folder of the run's own."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for name in FILES:
+        shutil.copyfile(folder / f"{name}.csv", target / f"{name}.csv")
+
+
 def load_definitions(folder: Path) -> Definitions:
     """Read and check a folder of definitions.
 
@@ -268,7 +278,13 @@ def _read(path: Path, model: type[_Row], key: tuple[str, ...], problems: list[Pr
     if not path.is_file():
         problems.append(Problem(path.name, 0, f"the file is missing; add it with the header {_header(model)}"))
         return table
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        problems.append(Problem(path.name, line, "the file is not UTF-8; save it as CSV UTF-8"))
+        return table
+    with io.StringIO(text, newline="") as stream:
         reader = csv.DictReader(stream)
         if list(reader.fieldnames or []) != list(model.model_fields):
             problems.append(Problem(path.name, 1, f"the header is {reader.fieldnames}; it must be {_header(model)}"))
@@ -351,6 +367,8 @@ def _check_windows(tables: dict[str, _Table], indicators: dict[str, _Line]) -> I
 
 
 def _check_pairs(tables: dict[str, _Table], indicators: dict[str, _Line]) -> Iterator[Problem]:
+    if not tables["mirror_pairs"].lines:
+        yield Problem("mirror_pairs.csv", 1, "there is no pair; symmetry needs at least one")
     table, goalposts = tables["mirror_pairs"], tables["goalposts"].ids("indicator_id")
     faces: dict[str, str] = {}
     for line in table.lines:

@@ -21,6 +21,13 @@ CONTRACTS_DIR = Path(__file__).resolve().parent / "extracts" / "contracts"
 SHIPPED_DEFINITIONS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
+RESERVED_NAMES = {"inbox", "landing", "quarantine", "warehouse", "published"}
+
+
+class SettingsError(ValueError):
+    """Settings that are each well formed and do not fit what is on disk; the message says what to do."""
+
+
 class Settings(BaseSettings):
     """The effective settings of one run. Paths are absolute once resolved.
 
@@ -28,7 +35,9 @@ class Settings(BaseSettings):
         pydantic.ValidationError: a value is not of its type, out of range, or names a folder that is not there.
     """
 
-    model_config = SettingsConfigDict(env_prefix="SYMMETRY_", env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SYMMETRY_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+    )
 
     data_dir: Path = Field(
         default=PROJECT_DIR / "data", description="Root of landing, quarantine, warehouse, published."
@@ -107,6 +116,16 @@ class Settings(BaseSettings):
         return self.company_dir / "warehouse" / "warehouse.duckdb"
 
     @cached_property
+    def inputs_path(self) -> Path:
+        """What the run in progress works from: its fingerprint and the name of its definitions."""
+        return self.company_dir / "warehouse" / "inputs.json"
+
+    @cached_property
+    def definitions_copy(self) -> Path:
+        """The definitions of the run in progress, copied when it began, so that an edit meanwhile changes nothing."""
+        return self.company_dir / "warehouse" / "definitions"
+
+    @cached_property
     def published_dir(self) -> Path:
         """What readers open: the scorecard and the report."""
         return self.company_dir / "published"
@@ -143,8 +162,29 @@ class Settings(BaseSettings):
         """The pseudonym key as given in the environment, or None."""
         return self.pseudonym_key.get_secret_value() if self.pseudonym_key else None
 
+    def _claim_company_dir(self) -> None:
+        """Write down which inbox a company's folder belongs to, and refuse any other.
+
+        Raises:
+            SettingsError: two inboxes have the same name, or one is named as a folder of the default company.
+        """
+        if self.company_dir == self.data_dir:
+            return
+        name = self.company_dir.name
+        if name in RESERVED_NAMES:
+            raise SettingsError(f"an inbox cannot be named {name!r}, a folder of the default company; rename it")
+        claim = self.company_dir / "inbox.path"
+        if claim.is_file() and claim.read_text(encoding="utf-8") != str(self.inbox_dir):
+            raise SettingsError(
+                f"{self.company_dir} belongs to the inbox {claim.read_text(encoding='utf-8')}, not to "
+                f"{self.inbox_dir}; rename one of the two, or give this one its own --data folder"
+            )
+        self.company_dir.mkdir(parents=True, exist_ok=True)
+        claim.write_text(str(self.inbox_dir), encoding="utf-8")
+
     def make_folders(self) -> None:
         """Make every folder that a run writes to; the ones that hold people's data are closed to others (0700)."""
+        self._claim_company_dir()
         for path in (self.inbox_dir, self.landing_dir, self.quarantine_dir, self.warehouse_path.parent):
             path.mkdir(parents=True, exist_ok=True)
         for path in (self.landing_dir, self.quarantine_dir, self.warehouse_path.parent):

@@ -13,9 +13,9 @@ from pipelines.defs.resources import Workspace
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.deliveries import Receipt, live_receipts
 from pipelines.extracts.entities import ENTITIES
-from pipelines.extracts.landing import create_landing_views, land_inbox
+from pipelines.extracts.landing import create_landing_views, land_inbox, pending_fingerprint
 from pipelines.extracts.pseudonyms import load_or_create_key
-from pipelines.publication.inputs import nothing_new
+from pipelines.publication.inputs import nothing_new, settle_inputs
 from pipelines.settings import Settings
 
 GATE = "landing_gate"
@@ -60,7 +60,7 @@ def _specs() -> list[dg.AssetSpec]:
     ]
 
 
-@dg.multi_asset(specs=_specs(), name="landing", pool="warehouse")
+@dg.multi_asset(specs=_specs(), name="landing")
 def landing(
     context: dg.AssetExecutionContext, config: LandingConfig, workspace: Workspace
 ) -> Iterator[dg.MaterializeResult]:
@@ -70,6 +70,7 @@ def landing(
     if not config.force and nothing_new(settings, contracts):
         say(context, "Nothing new since the last publication: nothing is computed, nothing is published.")
         return
+    pending = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts)
     key = load_or_create_key(settings.key_path, settings.key_from_environment())
     report = land_inbox(
         settings.inbox_dir,
@@ -90,6 +91,7 @@ def landing(
             f"Nothing has landed from {settings.inbox_dir}: no file there fits a contract. "
             "Put extracts there (symmetry simulate writes an example company's), or add a contract."
         )
+    settle_inputs(settings, pending)
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         create_landing_views(connection, settings.landing_dir)
     refused = dg.MetadataValue.md("\n".join(f"- `{r.file}`: {r.message}" for r in report.refused) or "none")
@@ -147,7 +149,6 @@ def _observe(context: dg.AssetExecutionContext, contract: Contract, receipt: Rec
         )
         for entity in ENTITIES
     ],
-    pool="warehouse",
 )
 def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
     """The first gate: what has landed, checked before any model reads it."""

@@ -10,10 +10,9 @@ import duckdb
 from pipelines.defs.gates import check_results
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace
-from pipelines.extracts.contract import load_contracts
 from pipelines.extracts.deliveries import live_receipts
-from pipelines.publication.inputs import code_version, definitions_in_force, inputs_fingerprint
-from pipelines.publication.publish import PUBLISHED_TABLES, new_publication_id, publish, write_candidate
+from pipelines.publication.inputs import code_version, settled_definitions, settled_inputs
+from pipelines.publication.publish import PUBLISHED_TABLES, mark_audited, new_publication_id, publish, write_candidate
 from pipelines.settings import Settings
 
 GATE = "publication_gate"
@@ -23,16 +22,15 @@ SCORECARD_KEY = dg.AssetKey(["publication", "scorecard"])
 
 
 def _facts(settings: Settings) -> dict[str, object]:
-    contracts = load_contracts(*settings.contract_dirs())
     receipts = live_receipts(settings.landing_dir)
-    fingerprint = inputs_fingerprint(settings, contracts)
+    inputs = settled_inputs(settings)
     now = datetime.now(UTC)
     return {
-        "publication_id": new_publication_id(fingerprint, now),
+        "publication_id": new_publication_id(inputs.fingerprint, now),
         "published_at": now.replace(tzinfo=None),
         "code_version": code_version(),
-        "definitions": definitions_in_force(settings).name,
-        "inputs_fingerprint": fingerprint,
+        "definitions": inputs.definitions,
+        "inputs_fingerprint": inputs.fingerprint,
         "deliveries": len(receipts),
         "rows_read": sum(receipt.read for receipt in receipts),
         "rows_landed": sum(receipt.landed for receipt in receipts),
@@ -48,7 +46,6 @@ def _facts(settings: Settings) -> dict[str, object]:
     group_name="publication",
     owners=[OWNER],
     kinds={"duckdb"},
-    pool="warehouse",
 )
 def candidate(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """The file that is to be published, written beside the published one and not yet audited."""
@@ -78,8 +75,9 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
     result = check_published(
         settings.candidate_path,
         min_respondents=settings.min_respondents,
-        coverage=definitions_in_force(settings).parameters["coverage"],
+        coverage=settled_definitions(settings).parameters["coverage"],
     )
+    mark_audited(settings.candidate_path, passed=result.success)
     yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
 
 
@@ -124,7 +122,7 @@ def report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Materi
 
     settings = workspace.settings()
     say(context, "Writing the report")
-    bar = definitions_in_force(settings).parameters["bar"]
+    bar = settled_definitions(settings).parameters["bar"]
     languages: tuple[Literal["en", "fr"], ...] = ("en", "fr")
     paths = [
         write_report(settings.published_path, settings.report_path(language), language=language, period=None, bar=bar)

@@ -9,6 +9,7 @@ from pathlib import Path
 import dagster as dg
 from dagster_dbt import DbtCliResource
 
+from pipelines.publication.lock import hold_warehouse
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 
 
@@ -16,9 +17,14 @@ class Workspace(dg.ConfigurableResource):
     """The settings in force when a step starts, so that the UI, a sensor and the command line agree."""
 
     def settings(self) -> Settings:
-        """Read the settings now, make their folders, and hand them to the processes this step will start."""
+        """Read the settings now, make their folders, and hand them to the processes this step will start.
+
+        Raises:
+            WarehouseBusyError: another process is writing this company's warehouse.
+        """
         settings = Settings()
         settings.make_folders()
+        hold_warehouse(settings.warehouse_path.parent)
         settings.export_to_processes()
         return settings
 

@@ -9,7 +9,7 @@ import polars as pl
 
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace
-from pipelines.publication.inputs import definitions_in_force
+from pipelines.publication.inputs import settled_definitions
 from pipelines.statistics.indicators import Definitions, indicator_scores
 from pipelines.statistics.indices import Parameters, pair_scores, unit_indices
 
@@ -34,12 +34,11 @@ TABLES = {
         )
         for name, description in TABLES.items()
     ],
-    pool="warehouse",
 )
 def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     """Score every unit and month, with intervals, and hide what stands for too few people."""
     settings = workspace.settings()
-    company = definitions_in_force(settings)
+    company = settled_definitions(settings)
     definitions = Definitions(
         company.indicators, company.goalposts, company.windows, company.mirror_pairs, company.weights
     )

@@ -17,7 +17,7 @@ from dagster_dbt.errors import DagsterDbtCliRuntimeError
 from pipelines.defs.dbt_failures import explain_failures
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
-from pipelines.publication.inputs import definitions_in_force
+from pipelines.publication.inputs import settled_definitions
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 
 TARGET_DIR = DBT_PROJECT_DIR / "target"
@@ -88,7 +88,7 @@ def manifest_path() -> Path:
 def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource, message: str) -> Iterator[Any]:
     """Run ``dbt build`` on the selected models; unit tests are the test suite's, not every night's."""
     settings = workspace.settings()
-    definitions = definitions_in_force(settings)
+    definitions = settled_definitions(settings)
     settings.export_definitions(definitions.folder)
     say(context, f"{message} (dbt, definitions: {definitions.name})")
     variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
@@ -136,7 +136,6 @@ def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: 
     exclude=STATISTICS_STAGING,
     dagster_dbt_translator=Translator(),
     name="dbt_indicators",
-    pool="warehouse",
 )
 def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
     """Definitions, staging, canonical model, and the (n, s1, s2) of every indicator."""
@@ -148,7 +147,6 @@ def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt:
     select=SELECT_SCORECARD,
     dagster_dbt_translator=Translator(),
     name="dbt_scorecard",
-    pool="warehouse",
 )
 def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
     """The published marts, from the statistics."""

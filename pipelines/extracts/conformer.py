@@ -122,7 +122,12 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
         ("y", lambda i, column: f"lower(x{i})" if column.codes else None),
         ("p", lambda i, column: _coded_sql(column, f"x{i}", f"y{i}")),
         ("w", lambda i, column: _parsed_sql(column, f"p{i}", raw.columns.get(column.source) in raw.native, contract)),
-        ("v", lambda i, column: _value_sql(column, f"w{i}")),
+        (
+            "v",
+            lambda i, column: _value_sql(
+                column, f"w{i}", f"p{i}", raw.columns.get(column.source) in raw.native, contract
+            ),
+        ),
     )
     for letter, make in steps:
         made = []
@@ -135,7 +140,10 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
         keep += [f"{letter}{i}" for i, column in columns if make is None or make(i, column) is not None]
     errors = ", ".join([*(_error_sql(i, column, contract) for i, column in columns), *_output_errors(contract)])
     values = ", ".join(f"v{i}" for i, _ in columns)
-    return f"SELECT _record, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
+    body = f"SELECT _record, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
+    # A good row to which no output applies gives no landing row, so it must not count as landed.
+    idle = f"CASE WHEN _errors = '' AND NOT ({_lands(contract)}) THEN 'nothing_to_land' END"
+    return f"SELECT * REPLACE (coalesce(_filter, {idle}) AS _filter) FROM ({body})"
 
 
 def _trim_sql(text: str) -> str:
@@ -218,16 +226,19 @@ def _parsed_sql(column: Column, text: str, native: bool, contract: Contract) -> 
             return _with_digit(text, _timestamp_sql(text, formats, contract.timezone))
 
 
-def _value_sql(column: Column, parsed: str) -> str:
-    """Return SQL for the value itself, null where the parsed one makes no sense."""
+def _value_sql(column: Column, parsed: str, text: str, native: bool, contract: Contract) -> str:
+    """Return SQL for the value itself, null where the parsed one (of that text) makes no sense."""
     match column.type:
         case "number":
             return f"CASE WHEN isfinite({parsed}) THEN {parsed} END"
         case "integer":
-            # Above 2^53 a double no longer holds every whole number.
+            # From 2^53 on a double no longer holds every whole number: the digits themselves are read.
+            plain, _ = _plain_number(text, native, contract)
             return (
-                f"CASE WHEN isfinite({parsed}) AND {parsed} = floor({parsed}) AND abs({parsed}) <= 9007199254740992 "
-                f"THEN CAST({parsed} AS BIGINT) END"
+                f"CASE WHEN abs({parsed}) < 9007199254740992 AND {parsed} = floor({parsed}) "
+                f"THEN CAST({parsed} AS BIGINT) "
+                f"WHEN abs({parsed}) >= 9007199254740992 AND regexp_full_match({plain}, '[+-]?[0-9]+') "
+                f"THEN TRY_CAST({plain} AS BIGINT) END"
             )
         case "date" | "timestamp":
             # A wrong format gives years such as 0025; 9999 is how some sources write "no end".
@@ -271,6 +282,12 @@ def _timestamp_sql(text: str, formats: tuple[str, ...], timezone: str) -> str:
 
 def _number_sql(text: str, native: bool, contract: Contract) -> str:
     """Return SQL for a DOUBLE, or null where the text is no number by the contract's marks."""
+    plain, guard = _plain_number(text, native, contract)
+    return f"CASE WHEN {guard} THEN TRY_CAST({plain} AS DOUBLE) END"
+
+
+def _plain_number(text: str, native: bool, contract: Contract) -> tuple[str, str]:
+    """Return SQL for the number as a computer writes it, and for whether the text keeps the contract's marks."""
     decimal, thousands = contract.format.decimal, contract.format.thousands
     if native or (decimal == "." and not thousands):
         plain, guard = text, f"NOT contains({text}, '_')"
@@ -283,7 +300,7 @@ def _number_sql(text: str, native: bool, contract: Contract) -> str:
         guard = f"regexp_full_match({text}, {literal(pattern)})"
         bare = f"regexp_replace({text}, {literal(group)}, '', 'g')"
         plain = bare if decimal == "." else f"replace({bare}, ',', '.')"
-    return f"CASE WHEN {guard} THEN TRY_CAST({plain} AS DOUBLE) END"
+    return plain, guard
 
 
 # --- errors -------------------------------------------------------------------------------------------
@@ -354,6 +371,15 @@ def _active(output: Output, item: dict[str, str], position: dict[str, int]) -> s
     if output.each and not value.startswith("="):
         conditions.append(f"v{position[value]} IS NOT NULL")
     return " AND ".join(conditions) or "true"
+
+
+def _lands(contract: Contract) -> str:
+    """Return the SQL condition under which a good row gives at least one landing row."""
+    position = {column.field: i for i, column in enumerate(contract.columns)}
+    conditions = {
+        _active(output, item, position): None for output in contract.resolved_outputs() for item in output.items()
+    }
+    return "true" if "true" in conditions else " OR ".join(f"({condition})" for condition in conditions)
 
 
 def _number_reference(reference: str, position: dict[str, int]) -> str:

@@ -84,6 +84,8 @@ class FileFormat(_Model):
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ",", ".", "'"] = ""
     skip_rows_after_header: Annotated[int, Field(ge=0, le=20)] = 0
+    #: Text that the last skipped row must hold, so that an export without those rows loses no data.
+    skipped_rows_contain: str = ""
     records: str = ""
 
     @field_validator("delimiter", mode="before")
@@ -115,6 +117,8 @@ class FileFormat(_Model):
             raise ValueError("the decimal mark and the thousands mark are the same")
         if self.delimiter == self.quote:
             raise ValueError("the delimiter and the quote are the same")
+        if self.skipped_rows_contain and not self.skip_rows_after_header:
+            raise ValueError("skipped_rows_contain goes with skip_rows_after_header: no row is skipped")
         return self
 
 
@@ -364,7 +368,33 @@ class Contract(_Model):
                 )
         for output, where in outputs:
             _check_output(output, columns, where)
+        self._keeps_identities()
         return self
+
+    def _keeps_identities(self) -> None:
+        """Refuse a source that feeds an identity and also lands as it is (codes give the contract's own words)."""
+        hidden: dict[str, str] = {}
+        plain: dict[str, tuple[int, str]] = {}
+        position = {column.field: index for index, column in enumerate(self.columns)}
+        for output in self.resolved_outputs():
+            for item in output.items():
+                for name, reference in item.items():
+                    if reference.startswith("="):
+                        continue
+                    index = position[reference]
+                    column, field = self.columns[index], ENTITIES[output.entity].field(name)
+                    if field.identity is not None:
+                        hidden[column.source] = f"{output.entity}.{name}"
+                    elif field.type == "VARCHAR" and not column.codes:
+                        plain[column.source] = (index, f"{output.entity}.{name}")
+        for source in hidden.keys() & plain.keys():
+            index, name = plain[source]
+            raise _SemanticError(
+                f"the column {source!r} feeds the identity {hidden[source]}, which is pseudonymised, and {name}, "
+                "where it would land as it is; leave one out",
+                "columns",
+                index,
+            )
 
 
 def _check_output(output: Output, columns: dict[str, Column], where: tuple[str | int, ...]) -> None:

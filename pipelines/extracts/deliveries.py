@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.extracts.contract import Contract
 
@@ -26,12 +26,18 @@ REFUSED = "_refused.json"
 _CHUNK = 1 << 22
 
 
+class DamagedReceiptError(ValueError):
+    """A receipt that cannot be read; the message names the file and the remedy."""
+
+
 class Receipt(BaseModel):
     """What one delivery brought, proven: read = landed + quarantined + duplicates + filtered (source rows).
 
     `outputs` counts landing rows per entity (one source row may give several). `version` orders deliveries
-    of one source (naive, UTC). `months` are the calendar months ('YYYY-MM', in the contract's time zone) of
-    the landed events. `personal` says, per source column, 'pseudonymised' or 'dropped'.
+    of one source (naive, UTC); `returned` is the version in the file name where the same content had landed
+    under an earlier one. `key_check` tells the pseudonym key from others ('' in older receipts). `months` are
+    the calendar months ('YYYY-MM', in the contract's time zone) of the landed events. `personal` says, per
+    source column, 'pseudonymised' or 'dropped'.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -47,6 +53,8 @@ class Receipt(BaseModel):
     definitions: str | None = None
     landed_at: datetime
     version: datetime
+    returned: datetime | None = None
+    key_check: str = ""
     read: int
     landed: int
     quarantined: int
@@ -73,11 +81,13 @@ class Fingerprint:
     bytes: int
     state: hashlib._Hash
 
-    def delivery_id(self, contract: Contract) -> str:
-        """Return the id of this file read under that contract: 16 hex characters."""
+    def delivery_id(self, contract: Contract, returned: datetime | None = None) -> str:
+        """Return the id of this file read under that contract (see Receipt.returned): 16 hex characters."""
         digest = self.state.copy()
         digest.update(contract.full_name.encode())
         digest.update(contract.fingerprint.encode())
+        if returned is not None:
+            digest.update(returned.isoformat().encode())
         return digest.hexdigest()[:16]
 
 
@@ -93,10 +103,18 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def read_receipts(landing_dir: Path) -> list[Receipt]:
-    """Return every receipt, superseded ones too, oldest landing first; [] when there is none."""
-    receipts = [
-        Receipt.model_validate_json(path.read_bytes()) for path in sorted((landing_dir / RECEIPTS).glob("*.json"))
-    ]
+    """Return every receipt, superseded ones too, oldest landing first; [] when there is none.
+
+    Raises DamagedReceiptError for a file that is no receipt.
+    """
+    receipts = []
+    for path in sorted((landing_dir / RECEIPTS).glob("*.json")):
+        try:
+            receipts.append(Receipt.model_validate_json(path.read_bytes()))
+        except ValidationError as error:
+            raise DamagedReceiptError(
+                f"{path}: this receipt is damaged. Please delete it; its file will be landed again from the inbox."
+            ) from error
     return sorted(receipts, key=lambda receipt: (receipt.landed_at, receipt.delivery_id))
 
 
@@ -106,7 +124,7 @@ def live_receipts(landing_dir: Path) -> list[Receipt]:
     Of two live ones of the same bytes and contract (a run was cut between two receipts) the later counts.
     """
     live = {
-        (receipt.sha256, receipt.contract): receipt
+        (receipt.sha256, receipt.contract, receipt.returned): receipt
         for receipt in read_receipts(landing_dir)
         if receipt.superseded_by is None
     }
@@ -125,6 +143,11 @@ def write_receipt(landing_dir: Path, receipt: Receipt) -> Path:
         os.fsync(file.fileno())
     temporary.replace(path)
     return path
+
+
+def shown_name(path: Path) -> str:
+    """Return the name of a file as it can be written: bytes that are no UTF-8 as `\\xe9`."""
+    return os.fsencode(path.name).decode("utf-8", "backslashreplace")
 
 
 class Refusal(BaseModel):
@@ -152,4 +175,30 @@ def read_refusals(landing_dir: Path, inbox: Path) -> list[Refusal]:
     if not path.is_file():
         return []
     refusals = [Refusal.model_validate(item) for item in json.loads(path.read_text(encoding="utf-8"))]
-    return [refusal for refusal in refusals if (inbox / refusal.file).exists()]
+    here = {shown_name(file) for file in inbox.iterdir()} if inbox.is_dir() else set()
+    return [refusal for refusal in refusals if refusal.file in here]
+
+
+#: What stands in `superseded_by` of a delivery that was taken back by hand.
+WITHDRAWN = "withdrawn"
+
+
+class DeliveryUnknownError(ValueError):
+    """No delivery in force has that id; the message lists those there are."""
+
+
+def withdraw(landing_dir: Path, delivery_id: str) -> str:
+    """Take a delivery back, so that its rows count no more; return the name of its file.
+
+    Its receipt stays, marked, so that what was once landed can still be found.
+
+    Raises:
+        DeliveryUnknownError: no delivery in force has that id.
+    """
+    live = {receipt.delivery_id: receipt for receipt in live_receipts(landing_dir)}
+    if delivery_id not in live:
+        listed = "; ".join(f"{receipt.delivery_id} ({receipt.file})" for receipt in live.values()) or "none"
+        raise DeliveryUnknownError(f"no delivery in force has the id {delivery_id!r}; in force are: {listed}")
+    receipt = live[delivery_id].model_copy(update={"superseded_by": WITHDRAWN})
+    write_receipt(landing_dir, receipt)
+    return receipt.file

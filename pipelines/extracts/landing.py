@@ -26,11 +26,12 @@ from pipelines.extracts.deliveries import (
     fingerprint,
     live_receipts,
     read_receipts,
+    shown_name,
     write_receipt,
     write_refusals,
 )
 from pipelines.extracts.entities import ENTITIES
-from pipelines.extracts.pseudonyms import bind_key
+from pipelines.extracts.pseudonyms import KeyChangedError, bind_key, key_check
 from pipelines.extracts.readers import DeliveryError, RawTable, read
 from pipelines.extracts.readers.base import fetch_row, file_literal, literal
 
@@ -78,24 +79,28 @@ def land_inbox(
     """Land every file of the inbox that is new, in the order of their names.
 
     `key` is the pseudonym key; `progress` gets one readable line per file. Never raises for a bad file (see
-    LandingReport.refused); OSError when the landing or quarantine folder cannot be written.
+    LandingReport.refused); OSError when the landing or quarantine folder cannot be written,
+    DamagedReceiptError, and KeyChangedError when what has landed was made with another key.
     """
     report = LandingReport()
+    _check_key(live_receipts(landing_dir), key)
     receipts = {receipt.delivery_id: receipt for receipt in read_receipts(landing_dir)}
     files, report.ignored = _candidates(inbox)
     for path in files:
         try:
             contract = _contract_for(path, contracts)
             print_ = fingerprint(path)
-            delivery_id = print_.delivery_id(contract)
+            known = {(receipt.sha256, receipt.contract, receipt.version) for receipt in receipts.values()}
+            returned = _returned(path, contract, print_, known)
+            delivery_id = print_.delivery_id(contract, returned)
             before = receipts.get(delivery_id)
             if before is not None and before.superseded_by is None and _whole(before, landing_dir):
                 report.unchanged.append(delivery_id)
                 continue
-            receipt = _land(path, contract, print_, landing_dir, quarantine_dir, key, receipts)
+            receipt = _land(path, contract, print_, returned, landing_dir, quarantine_dir, key, receipts)
         except DeliveryError as error:
-            report.refused.append(Refusal(file=path.name, reason=error.reason, message=error.message))
-            progress(f"{path.name}: refused ({error.reason}). {error.message}")
+            report.refused.append(Refusal(file=shown_name(path), reason=error.reason, message=error.message))
+            progress(f"{shown_name(path)}: refused ({error.reason}). {error.message}")
             continue
         except OSError as error:
             if not _inside(error, path):
@@ -104,10 +109,10 @@ def land_inbox(
             report.refused.append(Refusal(file=path.name, reason="unreadable", message=message))
             progress(message)
             continue
-        except duckdb.Error as error:
-            told = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
+        except Exception as error:
+            # Only the type is told: the text of an error may quote the file's data.
             message = (
-                f"{path.name}: the database could not process this file ({told}). Nothing of it was landed; "
+                f"{path.name}: this file could not be processed ({type(error).__name__}). Nothing of it was landed; "
                 "please report this as a fault."
             )
             report.refused.append(Refusal(file=path.name, reason="fault", message=message))
@@ -121,6 +126,17 @@ def land_inbox(
         )
     write_refusals(landing_dir, report.refused)
     return report
+
+
+def _check_key(receipts: Sequence[Receipt], key: bytes) -> None:
+    """Raise KeyChangedError when live receipts carry another key's check (older ones carry none)."""
+    others = [receipt for receipt in receipts if receipt.key_check not in {"", key_check(key)}]
+    if others:
+        raise KeyChangedError(
+            f"The pseudonym key has changed: {len(others)} {'delivery' if len(others) == 1 else 'deliveries'} in the "
+            f"landing (the first of {others[0].file}) had another, so the same person would get two pseudonyms. "
+            "Put the former key back, or empty the landing folder so that every file of the inbox is landed again."
+        )
 
 
 def _inside(error: OSError, path: Path) -> bool:
@@ -137,13 +153,18 @@ def _candidates(inbox: Path) -> tuple[list[Path], list[str]]:
         # A broken link is kept, to be refused as unreadable; a pipe or a device would block the run.
         special = path.exists() and not path.is_file()
         if special or name.startswith((".", "~$")) or name.endswith(_TEMPORARY):
-            ignored.append(path.name)
+            ignored.append(shown_name(path))
         else:
             files.append(path)
     return files, ignored
 
 
 def _contract_for(path: Path, contracts: Sequence[Contract]) -> Contract:
+    if shown_name(path) != path.name:
+        raise DeliveryError(
+            "file_name",
+            f"{shown_name(path)}: the name of the file is not UTF-8 text. Rename it in plain letters.",
+        )
     matching = [contract for contract in contracts if contract.matches(path.name)]
     if len(matching) == 1:
         return matching[0]
@@ -151,7 +172,7 @@ def _contract_for(path: Path, contracts: Sequence[Contract]) -> Contract:
         raise DeliveryError(
             "no_contract",
             f"{path.name}: no contract claims a file of this name. Add the name to the `match` of its "
-            "contract, or write one (see docs/), or take the file out of the inbox.",
+            "contract, or write one like those in pipelines/extracts/contracts, or take the file out of the inbox.",
         )
     names = ", ".join(contract.full_name for contract in matching)
     raise DeliveryError(
@@ -159,6 +180,22 @@ def _contract_for(path: Path, contracts: Sequence[Contract]) -> Contract:
         f"{path.name}: several contracts claim a file of this name: {names}. Make their `match` narrower, or "
         "rename the file.",
     )
+
+
+def _returned(
+    path: Path, contract: Contract, print_: Fingerprint, known: set[tuple[str, str, datetime]]
+) -> datetime | None:
+    """Return the version in the file name when the same content has landed under an earlier one, else None.
+
+    A snapshot that returns to an earlier content is a delivery of its own, or the one between would stay in force.
+    """
+    named = contract.version_of(path.name)
+    if named is None:
+        return None
+    earlier = any(
+        (sha256, name) == (print_.sha256, contract.full_name) and version < named for sha256, name, version in known
+    )
+    return named if earlier else None
 
 
 def _whole(receipt: Receipt, landing_dir: Path) -> bool:
@@ -170,19 +207,21 @@ def _land(
     path: Path,
     contract: Contract,
     print_: Fingerprint,
+    returned: datetime | None,
     landing_dir: Path,
     quarantine_dir: Path,
     key: bytes,
     receipts: dict[str, Receipt],
 ) -> Receipt:
     """Read one file and write its delivery; the receipt last. Raises DeliveryError to refuse it."""
-    delivery_id = print_.delivery_id(contract)
+    delivery_id = print_.delivery_id(contract, returned)
     older = [
         receipt
         for receipt in receipts.values()
         if receipt.sha256 == print_.sha256
         and receipt.contract == contract.full_name
         and receipt.delivery_id != delivery_id
+        and (receipt.returned == returned or contract.version_from is None)
     ]
     landed_at = datetime.now(UTC).replace(tzinfo=None)
     # The same bytes read anew are no later than they were: they keep their place among the deliveries.
@@ -215,6 +254,8 @@ def _land(
         definitions=contract.definitions,
         landed_at=landed_at,
         version=version,
+        returned=returned,
+        key_check=key_check(key),
         read=raw.records_read,
         landed=conformed.landed,
         quarantined=conformed.quarantined,
@@ -231,6 +272,7 @@ def _land(
         if stale.superseded_by is None:
             receipts[stale.delivery_id] = stale.model_copy(update={"superseded_by": delivery_id})
             write_receipt(landing_dir, receipts[stale.delivery_id])
+        (quarantine_dir / f"{stale.delivery_id}.parquet").unlink(missing_ok=True)
     return receipt
 
 
@@ -351,23 +393,30 @@ def pending_fingerprint(inbox: Path, landing_dir: Path, contracts: Sequence[Cont
     file, a changed contract or an emptied landing does.
     """
     parts: set[str] = set()
-    read_anew: set[tuple[str, str]] = set()
+    read_anew: set[tuple[str, str, datetime | None]] = set()
+    dropped: set[tuple[str, str]] = set()  # a contract without `version_from` has one delivery of a content
+    known = {(receipt.sha256, receipt.contract, receipt.version) for receipt in read_receipts(landing_dir)}
     for path in _candidates(inbox)[0]:
         try:
             print_ = fingerprint(path)
         except OSError:
-            parts.add(f"unreadable {path.name}")
+            parts.add(f"unreadable {shown_name(path)}")
             continue
         try:
             contract = _contract_for(path, contracts)
         except DeliveryError as error:
-            parts.add(f"{error.reason} {path.name} {print_.sha256}")
+            parts.add(f"{error.reason} {shown_name(path)} {print_.sha256}")
             continue
-        parts.add(print_.delivery_id(contract))
-        read_anew.add((print_.sha256, contract.full_name))
+        returned = _returned(path, contract, print_, known)
+        parts.add(print_.delivery_id(contract, returned))
+        read_anew.add((print_.sha256, contract.full_name, returned))
+        if contract.version_from is None:
+            dropped.add((print_.sha256, contract.full_name))
+        known.add((print_.sha256, contract.full_name, contract.version_of(path.name) or datetime.max))
     for receipt in live_receipts(landing_dir):
         # What a run would supersede does not count, so the hash is the same before and after that run.
-        if (receipt.sha256, receipt.contract) not in read_anew:
+        content = (receipt.sha256, receipt.contract)
+        if (*content, receipt.returned) not in read_anew and content not in dropped:
             parts.add(receipt.delivery_id)
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 

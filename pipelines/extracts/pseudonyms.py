@@ -26,6 +26,10 @@ class PseudonymKeyError(ValueError):
     """A pseudonym key that cannot be used; the message says what to do and never shows the key."""
 
 
+class KeyChangedError(PseudonymKeyError):
+    """A pseudonym key other than the one the landing was made with; the message says what to do."""
+
+
 def load_or_create_key(path: Path, from_environment: str | None = None) -> bytes:
     """Return the pseudonym key (bytes, at least 16).
 
@@ -72,6 +76,11 @@ def _decode(text: str, what: str) -> bytes:
 def pseudonym(value: str, domain: str, key: bytes) -> str:
     """Return the pseudonym of `value` in the identity domain: 32 lower-case hex characters (RFC 2104)."""
     return hmac.new(key, f"{domain}:{value}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
+
+
+def key_check(key: bytes) -> str:
+    """Return what tells this key from others without giving it away: 16 hex characters."""
+    return pseudonym("check", "key", key)[:16]
 
 
 def bind_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 
-from pipelines.company_definitions import Definitions, definitions_fingerprint, load_definitions
+from pipelines.company_definitions import Definitions, copy_definitions, definitions_fingerprint, load_definitions
 from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.extracts.deliveries import live_receipts
 from pipelines.extracts.landing import pending_fingerprint
@@ -71,14 +73,16 @@ def code_version() -> str:
     return f"{importlib.metadata.version('symmetry-scorecard')}+{digest.hexdigest()[:12]}"
 
 
-def inputs_fingerprint(settings: Settings, contracts: Sequence[Contract]) -> str:
+def inputs_fingerprint(settings: Settings, deliveries: str) -> str:
     """SHA-256 (hexadecimal) of all that decides a publication: deliveries, definitions, code and settings.
 
-    Before landing and after it the value is the same, as long as the inbox holds nothing that has yet to land.
+    Args:
+        settings: the settings of the run.
+        deliveries: the fingerprint of the deliveries, as `pending_fingerprint` gives it.
     """
     stated = {receipt.definitions for receipt in live_receipts(settings.landing_dir) if receipt.definitions}
     parts = [
-        pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts),
+        deliveries,
         definitions_fingerprint(definitions_folder(settings, stated)),
         code_version(),
         str(settings.min_respondents),
@@ -101,4 +105,54 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
     if last is None:
         return False
     contracts = load_contracts(*settings.contract_dirs()) if contracts is None else contracts
-    return last["inputs_fingerprint"] == inputs_fingerprint(settings, contracts)
+    if not all(settings.report_path(language).is_file() for language in ("en", "fr")):
+        return False
+    deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts)
+    return last["inputs_fingerprint"] == inputs_fingerprint(settings, deliveries)
+
+
+@dataclass(frozen=True)
+class RunInputs:
+    """What a run works from, settled when it began: what arrives or is edited meanwhile is the next run's."""
+
+    fingerprint: str
+    definitions: str
+
+
+def settle_inputs(settings: Settings, deliveries: str) -> RunInputs:
+    """Write down what this run works from, and copy its definitions to where an edit does not reach them.
+
+    Args:
+        settings: the settings of the run.
+        deliveries: `pending_fingerprint` as it was when landing began.
+
+    Raises:
+        DefinitionsError: the definitions do not hold together.
+        ConflictingDefinitionsError: several are stated and no setting chooses.
+    """
+    definitions = definitions_in_force(settings)
+    copy_definitions(definitions.folder, settings.definitions_copy)
+    inputs = RunInputs(inputs_fingerprint(settings, deliveries), definitions.name)
+    settings.inputs_path.write_text(json.dumps(asdict(inputs)), encoding="utf-8")
+    return inputs
+
+
+def settled_inputs(settings: Settings) -> RunInputs:
+    """What the run in progress works from.
+
+    Raises:
+        FileNotFoundError: no run has begun here.
+    """
+    if not settings.inputs_path.is_file():
+        raise FileNotFoundError(f"{settings.inputs_path} is not there: nothing has landed yet; run the whole job")
+    return RunInputs(**json.loads(settings.inputs_path.read_text(encoding="utf-8")))
+
+
+def settled_definitions(settings: Settings) -> Definitions:
+    """The definitions of the run in progress, from its own copy, under the name of the folder they came from.
+
+    Raises:
+        FileNotFoundError: no run has begun here.
+    """
+    name = settled_inputs(settings).definitions
+    return replace(load_definitions(settings.definitions_copy), name=name)

@@ -6,6 +6,7 @@ atomic rename. A reader keeps the file it has open until it reconnects, and neve
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Mapping
@@ -52,6 +53,10 @@ class PublishedFileError(RuntimeError):
     """The published file is there and cannot be read; the message says what to do."""
 
 
+class NotAuditedError(RuntimeError):
+    """A file was about to be published that the gate has not let through."""
+
+
 def last_publication(published: Path) -> dict[str, Any] | None:
     """The newest row of `publications`, by column name, or None when nothing is published yet.
 
@@ -73,7 +78,7 @@ def _history(published: Path) -> list[dict[str, Any]]:
             return [dict(zip(PUBLICATIONS_COLUMNS, row, strict=True)) for row in cursor.fetchall()]
     except duckdb.Error as error:
         raise PublishedFileError(
-            f"{published} cannot be read ({str(error).splitlines()[0]}); move it away and run again with --force"
+            f"{published} cannot be read ({str(error).splitlines()[0]}); move it away and run again"
         ) from error
 
 
@@ -99,7 +104,7 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
     """
     history = _history(published)
     candidate.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in (candidate, candidate.with_name(candidate.name + ".wal")):
+    for leftover in (candidate, candidate.with_name(candidate.name + ".wal"), _audit_mark(candidate)):
         leftover.unlink(missing_ok=True)
     with duckdb.connect() as connection:
         connection.execute(f"attach '{_quoted(warehouse)}' as warehouse (read_only)")
@@ -158,6 +163,23 @@ def _write_publications(
     return len(history) + 1
 
 
+def _audit_mark(candidate: Path) -> Path:
+    return candidate.with_name(candidate.name + ".audited")
+
+
+def mark_audited(candidate: Path, passed: bool) -> None:
+    """Say of exactly these bytes that the gate let them through, or take back what was said before."""
+    mark = _audit_mark(candidate)
+    mark.unlink(missing_ok=True)
+    if passed:
+        mark.write_text(_sha256(candidate), encoding="utf-8")
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def publish(candidate: Path, published: Path) -> Path:
     """Put an audited candidate in place of the published file, and its Parquet copy beside it.
 
@@ -173,9 +195,14 @@ def publish(candidate: Path, published: Path) -> Path:
         The folder of Parquet files, one a table.
 
     Raises:
+        NotAuditedError: the gate has not let exactly these bytes through.
         OSError: the folder cannot be written; the last publication is then untouched.
     """
-    folder = published.parent
+    folder, mark = published.parent, _audit_mark(candidate)
+    if not candidate.is_file() or not mark.is_file() or mark.read_text(encoding="utf-8") != _sha256(candidate):
+        raise NotAuditedError(
+            f"{candidate} has not passed the publication gate as it is now, so it is not published; run the whole job"
+        )
     newest = last_publication(candidate)
     if newest is None:
         raise PublishedFileError(f"{candidate} has no publication in it; run the job again")
@@ -187,6 +214,7 @@ def publish(candidate: Path, published: Path) -> Path:
     temporary.unlink(missing_ok=True)
     temporary.symlink_to(parquet.name, target_is_directory=True)
     candidate.replace(published)
+    mark.unlink()
     temporary.replace(link)
     _sync(folder)
     for old in sorted(path for path in folder.glob("parquet-*") if path != parquet)[:-1]:

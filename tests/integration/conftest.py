@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+
+from pipelines.settings import PROJECT_DIR
 
 TINY = Path(__file__).parent / "tiny"
 
@@ -53,7 +56,7 @@ def new_company(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Compa
         root = tmp_path_factory.mktemp(name)
         home = root / "dagster_home"
         home.mkdir()
-        (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")
+        shutil.copyfile(PROJECT_DIR / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
         known = {name: value for name, value in os.environ.items() if not name.startswith("SYMMETRY_")}
         given = {"data_dir": root / "data", "dagster_home": home, **settings}
         own = {f"SYMMETRY_{name.upper()}": str(value) for name, value in given.items()}

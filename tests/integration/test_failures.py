@@ -3,7 +3,10 @@
 The steps share one workspace and follow each other, as days do; pytest runs them in the order of the file.
 """
 
+import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -82,6 +85,37 @@ def test_the_landing_gate_stops_a_delivery_that_is_mostly_bad(troubled: Company)
     assert "landing_gate is closed" in done.stderr
     assert "the last publication is untouched" in done.stderr
     assert troubled.published.read_bytes() == before
+
+
+def test_a_delivery_that_closed_the_gate_can_be_taken_back(troubled: Company) -> None:
+    receipts = (troubled.data / "landing" / "_receipts").glob("*.json")
+    known = {json.loads(path.read_text(encoding="utf-8"))["file"]: path.stem for path in receipts}
+    unknown = troubled.symmetry("withdraw", "0123456789abcdef")
+    assert unknown.returncode == 2
+    assert "no delivery in force has the id '0123456789abcdef'" in unknown.stderr
+    done = troubled.symmetry("withdraw", known["requests_bad.tsv"])
+    assert done.returncode == 0, done.stderr
+    assert "requests_bad.tsv is still there: correct it or take it out" in done.stdout
+    (troubled.inbox / "requests_bad.tsv").unlink()
+    again = troubled.symmetry("run")
+    assert again.returncode == 0, again.stderr
+    newest = troubled.query("select * from publications order by published_at desc limit 1").row(0, named=True)
+    assert (newest["deliveries"], newest["rows_read"]) == (7, 100)
+
+
+def test_a_killed_run_blocks_nobody_and_another_process_is_named(troubled: Company) -> None:
+    """The lock ends with its process; while it is held, a second run says who holds it and stops."""
+    hold = "import sys; from pathlib import Path; from pipelines.publication.lock import hold_warehouse; "
+    hold += "hold_warehouse(Path(sys.argv[1])); print('held', flush=True); sys.stdin.readline()"
+    command = [sys.executable, "-c", hold, str(troubled.data / "warehouse")]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    assert holder.stdout.readline().strip() == "held"
+    busy = troubled.symmetry("run", "--force")
+    assert busy.returncode == 2
+    assert f"the process {holder.pid}, since" in busy.stderr
+    holder.kill()
+    holder.wait()
 
 
 def test_bad_definitions_are_refused_with_the_line_before_anything_runs(troubled: Company, tmp_path: Path) -> None:

@@ -114,25 +114,35 @@ def sources(contract: Contract) -> dict[str, bool]:
 def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> dict[str, int]:
     """Return source name -> position in `found` for the contract's columns that the file has.
 
-    Names are compared exactly, then with capitals, outer blanks and Unicode forms ignored. Raises
-    DeliveryError('missing_column'), listing what was found and the nearest names, when one that must be
-    there is not.
+    Capitals, outer blanks and Unicode forms are ignored, but a name that the contract writes in two ways is
+    taken as written. Raises DeliveryError: ambiguous_column when several columns have a name that is read,
+    missing_column, listing what was found and the nearest names, when one that must be there is not.
     """
-    exact: dict[str, int] = {}
+    wanted = sources(contract)
     folded: dict[str, list[int]] = {}
     for position, name in enumerate(found):
-        exact.setdefault(name, position)
         folded.setdefault(_folded(name), []).append(position)
     result: dict[str, int] = {}
     missing: list[str] = []
-    for source, needed in sources(contract).items():
-        candidates = folded.get(_folded(source), [])
-        if source in exact:
-            result[source] = exact[source]
-        elif len(candidates) == 1:
+    several: list[str] = []
+    for source, needed in wanted.items():
+        candidates = [
+            position
+            for position in folded.get(_folded(source), [])
+            if found[position] == source or found[position] not in wanted
+        ]
+        if len(candidates) > 1:
+            several.append(f"{source!r} (columns {', '.join(str(position + 1) for position in candidates)})")
+        elif candidates:
             result[source] = candidates[0]
         elif needed:
             missing.append(source)
+    if several:
+        raise DeliveryError(
+            "ambiguous_column",
+            f"{file_name}: the contract {contract.full_name} reads columns whose name stands more than once: "
+            f"{'; '.join(several)}. Leave one of each in the export, or give them different names.",
+        )
     if missing:
         raise missing_columns(missing, found, file_name, contract)
     return result

@@ -52,8 +52,9 @@ class Dialect:
 
 @dataclass
 class Scanned:
-    """What a scan found: the header, where the good rows lie, the bad ones, and the file to read in bulk."""
+    """What a scan found: the header (in `names` each name once), the good rows, the bad ones, the file to read."""
 
+    header: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     records: int = 0
     good: int = 0
@@ -76,7 +77,7 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     stated = contract.format
     dialect = Dialect(stated.delimiter, stated.quote, stated.encoding, 1 + stated.skip_rows_after_header)
     scanned, table = load(path, dialect, connection, workdir, contract)
-    found = find_columns(contract, scanned.names, path.name)
+    found = find_columns(contract, scanned.header, path.name)
     columns = [f"c{position}" for position in range(len(scanned.names))]
     pairs = ", ".join(f"{literal(name)}, {column}" for name, column in zip(scanned.names, columns, strict=True))
     return RawTable(
@@ -151,9 +152,12 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
                     raise _NeedsCopyError
                 filled = filled[1:]
                 if len(header) == 1:
-                    result.names = _names(header[0], dialect, path)
+                    result.header = _header(header[0], dialect, path)
+                    result.names = _names(result.header)
                     if contract is not None:
-                        _check_columns(contract, result.names, path, dialect)
+                        _check_columns(contract, result.header, path, dialect)
+                if len(header) == dialect.header_rows and contract is not None:
+                    _check_skipped(contract, header[-1], int(records.line[index]), path)
             _sort_out(records, filled, result, dialect, target)
             if target is None and (source.transcoded or records.cr or (result.crlf and result.lf)):
                 raise _NeedsCopyError
@@ -168,6 +172,8 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
             target.close()
     if not header and dialect.header_rows:
         raise DeliveryError("empty_file", f"{path.name}: the file holds no row, not even a header.")
+    if contract is not None and 1 < len(header) < dialect.header_rows:
+        _check_skipped(contract, "", result.header_lines + 1, path)
     if target is not None:
         result.crlf, result.header_lines = False, 0
     return result
@@ -181,6 +187,19 @@ def _check_columns(contract: Contract, names: list[str], path: Path, dialect: Di
         for _ in TextSource(path, dialect.encoding).chunks():
             pass
         raise
+
+
+def _check_skipped(contract: Contract, last: str, line: int, path: Path) -> None:
+    """Refuse a file whose skipped rows are not what the contract takes them for: they may be data."""
+    mark = contract.format.skipped_rows_contain
+    if mark and mark not in last:
+        raise DeliveryError(
+            "header_rows",
+            f"{path.name}: line {line} should hold {mark!r}, the last of the "
+            f"{contract.format.skip_rows_after_header} rows after the header that the contract skips; it does not, "
+            "so rows of data would be lost. Export it again with all its header rows, or state "
+            "`skip_rows_after_header` and `skipped_rows_contain` in the contract as the export now is.",
+        )
 
 
 def _sort_out(
@@ -270,8 +289,8 @@ def _reject(
     }
 
 
-def _names(header: str, dialect: Dialect, path: Path) -> list[str]:
-    """Return the column names: trimmed, blanks named by position, a repeated name numbered `name#2`."""
+def _header(header: str, dialect: Dialect, path: Path) -> list[str]:
+    """Return the column names as the header has them: trimmed, blanks named by position."""
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
     csv.field_size_limit(MAX_RECORD)
     rows = list(
@@ -284,10 +303,14 @@ def _names(header: str, dialect: Dialect, path: Path) -> list[str]:
     )
     if not rows:
         raise DeliveryError("empty_file", f"{path.name}: the file has no header.")
+    return [cell.strip() or f"column_{position}" for position, cell in enumerate(rows[0], start=1)]
+
+
+def _names(header: list[str]) -> list[str]:
+    """Return the column names, each once: a repeated name is numbered `name#2`."""
     names: list[str] = []
     seen: dict[str, int] = {}
-    for position, cell in enumerate(rows[0], start=1):
-        name = cell.strip() or f"column_{position}"
+    for name in header:
         seen[name] = seen.get(name, 0) + 1
         names.append(name if seen[name] == 1 else f"{name}#{seen[name]}")
     return names

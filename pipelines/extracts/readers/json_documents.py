@@ -149,4 +149,6 @@ def _why(path: Path) -> str:
         json.loads(path.read_bytes())
     except ValueError as error:
         return str(error)
+    except RecursionError:
+        return "it is nested too deeply"
     return "the document is damaged"

@@ -32,22 +32,16 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     if not head.startswith(b"PAR1"):
         what = describe_bytes(head) or "no Parquet file"
         raise DeliveryError("not_the_format", f"{path.name}: the contract expects Parquet, but this is {what}.")
-    file = file_literal(plainly_named(path, workdir, "parquet"))
-    scan = f"read_parquet({file}, binary_as_string=true, hive_partitioning=false)"
+    link = file_literal(plainly_named(path, workdir, "parquet"))
+    scan = f"read_parquet({link}, binary_as_string=true, hive_partitioning=false)"
     try:
         described = connection.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
-        counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({file})").fetchall()
+        counted = connection.execute(f"SELECT num_rows FROM parquet_file_metadata({link})").fetchall()
         names = [str(row[0]) for row in described]
         found = find_columns(contract, names, path.name)
         columns = [f"c{position}" for position in range(len(names))]
-        nested = ("STRUCT", "MAP", "UNION")
         picks = ", ".join(
-            (
-                f"CAST(to_json({_quoted(name)}) AS VARCHAR)"
-                if str(row[1]).startswith(nested) or str(row[1]).endswith("]")
-                else f"CAST({_quoted(name)} AS VARCHAR)"
-            )
-            + f" AS {column}"
+            f"{_printed(_quoted(name), str(row[1]))} AS {column}"
             for name, row, column in zip(names, described, columns, strict=True)
         )
         if int(counted[0][0]) == 0:
@@ -70,6 +64,19 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
         row_sql=f"CAST(json_object({pairs}) AS VARCHAR)",
         native=native,
     )
+
+
+def _printed(value: str, kind: str) -> str:
+    """Return SQL for the text of a value of that DuckDB type."""
+    if kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]"):
+        return f"CAST(to_json({value}) AS VARCHAR)"
+    if kind in {"FLOAT", "DOUBLE"}:
+        # Whole numbers without `.0`: a column of identifiers with a null is often written as floats.
+        whole = f"{value} = floor({value}) AND abs({value}) < 9007199254740992"
+        return f"CASE WHEN {whole} THEN CAST(CAST({value} AS BIGINT) AS VARCHAR) ELSE CAST({value} AS VARCHAR) END"
+    if kind == "TIMESTAMP_NS":
+        return f"CAST(CAST({value} AS TIMESTAMP) AS VARCHAR)"
+    return f"CAST({value} AS VARCHAR)"
 
 
 def _quoted(name: str) -> str:

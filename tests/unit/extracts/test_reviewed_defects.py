@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,9 +11,9 @@ import pytest
 
 from pipelines.extracts import landing
 from pipelines.extracts.contract import ContractError
-from pipelines.extracts.deliveries import read_refusals
+from pipelines.extracts.deliveries import DamagedReceiptError, read_receipts, read_refusals
 from pipelines.extracts.landing import pending_fingerprint
-from pipelines.extracts.pseudonyms import pseudonym
+from pipelines.extracts.pseudonyms import KeyChangedError, pseudonym
 from pipelines.extracts.readers.base import fetch_row
 from tests.unit.extracts.conftest import Bench
 
@@ -52,7 +52,9 @@ def test_a_file_name_is_no_pattern(bench: Any, kind: str) -> None:
     report = bench.land()
     assert not report.refused
     landed = {receipt.delivery_id: receipt.file for receipt in report.receipts}
-    found = {landed[delivery]: channel for delivery, channel in bench.rows("proactive_contact", "_delivery_id, channel")}
+    found = {
+        landed[delivery]: channel for delivery, channel in bench.rows("proactive_contact", "_delivery_id, channel")
+    }
     assert found == {"contacts[1].x": "right", "contacts1.x": "wrong"}
 
 
@@ -113,7 +115,7 @@ def test_no_single_file_stops_the_run(bench: Any, monkeypatch: pytest.MonkeyPatc
     bench.contract(contacts("json").replace("name: contacts", "name: deep").replace("contacts*", "deep*"), "deep")
     bench.file("contacts_1.csv", HEAD + ROW.format(1, "mail"))
     bench.file("contacts_9.csv", HEAD + ROW.format(9, "mail"))
-    bench.file("deep.json", "[" * 100_000 + '"Dupont"' + "]" * 100_000)
+    bench.file("deep.json", "[" * 100_000 + '"Dupont"' + "]" * 99_999)
     (bench.inbox / "contacts_é.csv".encode("latin-1").decode("utf-8", "surrogateescape")).write_text(HEAD)
     real = landing.conform
 
@@ -139,3 +141,192 @@ def test_no_single_file_stops_the_run(bench: Any, monkeypatch: pytest.MonkeyPatc
     }
 
 
+ANSWERS = """\
+system: qualtrics
+name: survey
+version: 1
+description: Survey
+owner: team:cx
+match: ["survey*.csv"]
+columns:
+  - {source: Id, field: response_id, required: true}
+  - {source: At, field: ended_at, type: timestamp, required: true}
+  - {source: Unit, field: unit}
+  - {source: Q1, field: q1, type: integer}
+outputs:
+  - entity: survey_answer
+    fields: {response_id: response_id, side: "=collaborator", role: "=collaborator", perspective: "=own",
+             answered_at: ended_at, scale_min: "=1", scale_max: "=5"}
+    each: [{question: "=Q1", dimension: "=trust", value: q1}]
+  - entity: unit
+    when: unit
+    distinct: true
+    fields: {unit_id: unit, unit_name: unit, unit_level: "=team"}
+"""
+
+
+def test_a_row_that_gives_no_landing_row_is_not_counted_as_landed(bench: Any) -> None:
+    bench.contract(ANSWERS)
+    rows = ("1,2026-01-02T10:00:00Z,,4", "2,2026-01-02T10:00:00Z,,", "3,2026-01-02T10:00:00Z,T1,", "4,never,,")
+    bench.file("survey.csv", "Id,At,Unit,Q1\n" + "\n".join(rows) + "\n")
+    (receipt,) = bench.land().receipts
+    assert (receipt.read, receipt.landed, receipt.filtered, receipt.quarantined) == (4, 2, 1, 1)
+    assert receipt.filter_reasons == {"nothing_to_land": 1}
+    assert receipt.outputs == {"survey_answer": 1, "unit": 1}
+
+
+@pytest.mark.parametrize(
+    ("header", "says"),
+    [
+        ("Id,Client,When,Kind,Channel,Client", "'Client' (columns 2, 6)"),
+        ("Id,CLIENT,When,Kind,Channel,client ", "'Client' (columns 2, 6)"),
+        ("Id,Client,When,Kind,channel,CHANNEL", "'Channel' (columns 5, 6)"),
+        ("Id,Client,When,Kind,Channel,CHANNEL", "'Channel' (columns 5, 6)"),
+    ],
+)
+def test_a_column_that_stands_twice_is_refused(bench: Any, header: str, says: str) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", header + "\n" + ROW.format(1, "mail").strip() + ",other\n")
+    (refusal,) = bench.land().refused
+    assert refusal.reason == "ambiguous_column"
+    assert says in refusal.message
+
+
+def test_a_column_nobody_reads_may_stand_twice(bench: Any) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD.strip() + ",Note,Note\n" + ROW.format(1, "mail").strip() + ",x,y\n")
+    assert bench.land().receipts
+
+
+REQUESTS = """\
+system: ops
+name: request
+version: 1
+description: Requests
+owner: team:ops
+match: ["requests.csv"]
+format: {decimal: ","}
+columns:
+  - {source: id, field: request_id, type: integer, required: true}
+  - {source: kind, field: kind, required: true}
+  - {source: opened, field: opened_at, type: timestamp, required: true}
+  - {source: reopened, field: reopen_count, type: integer}
+outputs: [{entity: internal_request}]
+"""
+
+
+def test_big_whole_numbers_stay_whole(bench: Any) -> None:
+    bench.contract(REQUESTS)
+    good = {"9007199254740993": 9007199254740993, "-9007199254740995": -9007199254740995, "3,0": 3, "1e3": 1000}
+    bad = ("9223372036854775808", "9007199254740993,5", "1,5", "1_0", "1.0")
+    rows = "".join(f'{i},irritant,2026-01-02T10:00:00Z,"{text}"\n' for i, text in enumerate((*good, *bad)))
+    bench.file("requests.csv", "id,kind,opened,reopened\n" + rows)
+    (receipt,) = bench.land().receipts
+    assert [count for (count,) in bench.rows("internal_request", "reopen_count")] == list(good.values())
+    assert receipt.reasons == {"not_a_integer": len(bad)}
+
+
+def dated() -> str:
+    return contacts().replace("columns:", "version_from: '_(\\d{8})'\ncolumns:", 1)
+
+
+def test_a_snapshot_may_return_to_an_earlier_content(bench: Any) -> None:
+    bench.contract(dated())
+    for day, channel in (("20260101", "mail"), ("20260201", "phone"), ("20260301", "mail")):
+        bench.file(f"contacts_{day}.csv", HEAD + ROW.format(1, channel))
+    before = pending_fingerprint(bench.inbox, bench.landing, bench.contracts())
+    receipts = bench.land().receipts
+    expected = [
+        (datetime(2026, 1, 1), "mail"),
+        (datetime(2026, 2, 1), "phone"),
+        (datetime(2026, 3, 1), "mail"),
+    ]
+    assert bench.rows("proactive_contact", "_version, channel", "_version") == expected
+    assert pending_fingerprint(bench.inbox, bench.landing, bench.contracts()) == before
+    again = bench.land()
+    assert (again.receipts, again.unchanged) == ([], [receipt.delivery_id for receipt in receipts])
+    bench.contract(dated() + "# changed\n")
+    before = pending_fingerprint(bench.inbox, bench.landing, bench.contracts())
+    assert len(bench.land().receipts) == 3
+    assert bench.rows("proactive_contact", "_version, channel", "_version") == expected
+    assert sum(receipt.superseded_by is not None for receipt in read_receipts(bench.landing)) == 3
+    assert pending_fingerprint(bench.inbox, bench.landing, bench.contracts()) == before
+    bench.contract(contacts())
+    bench.land()
+    assert [channel for (channel,) in bench.rows("proactive_contact", "channel", "channel")] == ["mail", "phone"]
+
+
+def test_the_same_snapshot_under_an_earlier_name_is_unchanged(bench: Any) -> None:
+    bench.contract(dated())
+    bench.file("contacts_20260301.csv", HEAD + ROW.format(1, "mail"))
+    bench.land()
+    bench.file("contacts_20260101.csv", HEAD + ROW.format(1, "mail"))
+    bench.file("contacts_20260301_copy.csv", HEAD + ROW.format(1, "mail"))
+    assert bench.land().receipts == []
+
+
+def test_a_superseded_delivery_leaves_no_quarantine(bench: Any) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD + ROW.format(1, "mail") + "2,c,never,proactive,mail\n")
+    bench.land()
+    bench.contract(contacts() + "# changed\n")
+    (receipt,) = bench.land().receipts
+    assert [path.stem for path in bench.quarantine.iterdir()] == [receipt.delivery_id]
+
+
+@pytest.mark.parametrize("content", ["", "{}", "{"])
+def test_a_damaged_receipt_is_named_with_its_remedy(bench: Any, content: str) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD + ROW.format(1, "mail"))
+    bench.land()
+    (path,) = (bench.landing / "_receipts").glob("*.json")
+    path.write_text(content)
+    with pytest.raises(DamagedReceiptError, match="delete it") as error:
+        bench.land()
+    assert str(path) in str(error.value)
+    path.unlink()
+    assert len(bench.land().receipts) == 1
+
+
+def test_another_key_is_noticed(bench: Any) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD + ROW.format(1, "mail"))
+    (receipt,) = bench.land().receipts
+    assert receipt.key_check == pseudonym("check", "key", bench.key)[:16]
+    bench.key = bytes(32)
+    with pytest.raises(KeyChangedError, match="1 delivery"):
+        bench.land()
+    (path,) = (bench.landing / "_receipts").glob("*.json")
+    path.write_text(receipt.model_copy(update={"key_check": ""}).model_dump_json())
+    assert bench.land().unchanged == [receipt.delivery_id]
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+@pytest.mark.parametrize("kind", [pa.float32(), pa.float64()])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_parquet_identifiers_and_moments_of_every_unit(bench: Any, unit: Any, kind: Any, zone: str | None) -> None:
+    bench.contract(contacts("parquet").replace("version: 1", "version: 1\ntimezone: UTC"))
+    table = pa.table(
+        {
+            "Id": pa.array(["1", "2", "3"]),
+            "Client": pa.array([7, 1234567, 1.5], kind),
+            "When": pa.array([datetime(2026, 1, 2, 9)] * 3, pa.timestamp(unit, tz=zone)),
+            "Kind": ["proactive"] * 3,
+        }
+    )
+    bench.inbox.mkdir()
+    pq.write_table(table, bench.inbox / "contacts.parquet")
+    assert not bench.land().refused
+    assert bench.rows("proactive_contact", "client_id, contacted_at") == [
+        (pseudonym(text, "client", bench.key), datetime(2026, 1, 2, 9)) for text in ("7", "1234567", "1.5")
+    ]
+
+
+def test_an_identity_may_not_land_in_the_clear(bench: Any) -> None:
+    clear = "  - {source: Client, field: channel}\n"
+    bench.contract(contacts().replace("  - {source: Channel, field: channel, optional: true}\n", clear))
+    with pytest.raises(ContractError, match=r"line 13: .*'Client' .*client_id.*channel"):
+        bench.contracts()
+    coded = clear.replace("field: channel", "field: channel, codes: {c0: test}, default: real")
+    bench.contract(contacts().replace("  - {source: Channel, field: channel, optional: true}\n", coded))
+    assert bench.contracts()

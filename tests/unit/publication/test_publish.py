@@ -12,8 +12,10 @@ import pytest
 from pipelines.publication.publish import (
     PUBLICATIONS_COLUMNS,
     PUBLISHED_TABLES,
+    NotAuditedError,
     PublishedFileError,
     last_publication,
+    mark_audited,
     new_publication_id,
     publish,
     write_candidate,
@@ -53,6 +55,7 @@ def test_comments_rows_and_history_travel(warehouse: Path, tmp_path: Path) -> No
     candidate = tmp_path / "published" / ".candidate" / "scorecard.duckdb"
     for fingerprint in ("first000", "second00"):
         rows = write_candidate(warehouse, candidate, published, facts(fingerprint))
+        mark_audited(candidate, passed=True)
         parquet = publish(candidate, published)
     assert rows == dict.fromkeys(PUBLISHED_TABLES, 1) | {"publications": 2}
     newest = last_publication(published)
@@ -80,6 +83,7 @@ def test_only_the_newest_two_parquet_folders_stay(warehouse: Path, tmp_path: Pat
     candidate = tmp_path / "published" / "candidate.duckdb"
     for fingerprint in ("aaaaaaaa", "bbbbbbbb", "cccccccc"):
         write_candidate(warehouse, candidate, published, facts(fingerprint))
+        mark_audited(candidate, passed=True)
         publish(candidate, published)
     folders = sorted(path.name[-8:] for path in published.parent.glob("parquet-*"))
     assert folders == ["bbbbbbbb", "cccccccc"]
@@ -89,6 +93,7 @@ def test_only_the_newest_two_parquet_folders_stay(warehouse: Path, tmp_path: Pat
 def test_a_reader_keeps_its_file_while_another_is_published(warehouse: Path, tmp_path: Path) -> None:
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    mark_audited(candidate, passed=True)
     publish(candidate, published)
     script = (
         "import duckdb, sys\n"
@@ -101,6 +106,7 @@ def test_a_reader_keeps_its_file_while_another_is_published(warehouse: Path, tmp
     assert reader.stdout is not None
     assert reader.stdout.readline().strip() == "1"
     write_candidate(warehouse, candidate, published, facts("bbbbbbbb"))
+    mark_audited(candidate, passed=True)
     publish(candidate, published)
     answer, _ = reader.communicate("go on\n", timeout=60)
     assert answer.strip() == "1"
@@ -112,6 +118,7 @@ def test_a_reader_keeps_its_file_while_another_is_published(warehouse: Path, tmp
 def test_duckdb_1_5_reads_the_file(warehouse: Path, tmp_path: Path) -> None:
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    mark_audited(candidate, passed=True)
     publish(candidate, published)
     cli = Path(sys.executable).with_name("duckdb")
     version = subprocess.run([cli, "--version"], capture_output=True, text=True, check=True).stdout
@@ -126,7 +133,7 @@ def test_duckdb_1_5_reads_the_file(warehouse: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_no_scorecard_is_named_with_the_remedy(tmp_path: Path) -> None:
     broken = tmp_path / "scorecard.duckdb"
     broken.write_bytes(b"not a database, but long enough to be looked at" * 200)
-    with pytest.raises(PublishedFileError, match="move it away and run again with --force"):
+    with pytest.raises(PublishedFileError, match="move it away and run again"):
         last_publication(broken)
 
 
@@ -137,6 +144,7 @@ def test_nothing_published_yet(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_last_publication(warehouse: Path, tmp_path: Path) -> None:
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    mark_audited(candidate, passed=True)
     publish(candidate, published)
     before = published.read_bytes()
     with duckdb.connect(str(warehouse)) as connection:
@@ -144,3 +152,19 @@ def test_a_failed_write_leaves_the_last_publication(warehouse: Path, tmp_path: P
     with pytest.raises(duckdb.Error, match="dim_pair"):
         write_candidate(warehouse, candidate, published, facts("bbbbbbbb"))
     assert published.read_bytes() == before
+
+
+def test_what_the_gate_has_not_let_through_is_not_published(warehouse: Path, tmp_path: Path) -> None:
+    published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
+    write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    with pytest.raises(NotAuditedError, match="has not passed the publication gate"):
+        publish(candidate, published)
+    mark_audited(candidate, passed=True)
+    with duckdb.connect(str(candidate)) as connection:
+        connection.execute("update scorecard set figure = 9.9")
+    with pytest.raises(NotAuditedError):
+        publish(candidate, published)
+    mark_audited(candidate, passed=False)
+    with pytest.raises(NotAuditedError):
+        publish(candidate, published)
+    assert not published.exists()
