@@ -260,9 +260,9 @@ def _with_digit(text: str, parsed: str) -> str:
 
 
 def _strptime(text: str, formats: tuple[str, ...]) -> str:
-    if len(formats) == 1:
-        return f"try_strptime({text}, {literal(formats[0])})"
-    return f"try_strptime({text}, [{_list(formats)}])"
+    # One format at a time: with a list of formats that hold %z, try_strptime rolls 30 February over to 2 March.
+    tries = [f"try_strptime({text}, {literal(form)})" for form in formats]
+    return tries[0] if len(tries) == 1 else f"coalesce({', '.join(tries)})"
 
 
 def _timestamp_sql(text: str, formats: tuple[str, ...], timezone: str) -> str:
