@@ -247,7 +247,8 @@ def _said_to_people() -> tuple[type[Exception], ...]:
     """The errors whose text is a sentence with a remedy; any other is a fault of ours and shows where it arose."""
     from pipelines.company_definitions import DefinitionsError
     from pipelines.extracts.contract import ContractError
-    from pipelines.extracts.deliveries import DeliveryUnknownError
+    from pipelines.extracts.deliveries import DamagedReceiptError, DeliveryUnknownError
+    from pipelines.extracts.pseudonyms import PseudonymKeyError
     from pipelines.publication.inputs import ConflictingDefinitionsError
     from pipelines.publication.lock import WarehouseBusyError
     from pipelines.publication.publish import PublishedFileError
@@ -259,6 +260,8 @@ def _said_to_people() -> tuple[type[Exception], ...]:
         ContractError,
         DefinitionsError,
         DeliveryUnknownError,
+        DamagedReceiptError,
+        PseudonymKeyError,
         ConflictingDefinitionsError,
         WarehouseBusyError,
         PublishedFileError,
