@@ -49,6 +49,10 @@ _PERSONAL = re.compile(
 )
 
 
+class LandedFileMissingError(FileNotFoundError):
+    """A Parquet file that a receipt names is not there; the message names the delivery and the remedy."""
+
+
 @dataclass
 class LandingReport:
     """What one pass over the inbox did.
@@ -425,9 +429,18 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, landing_dir: Pat
     """Make schema `landing` with one view per entity over the Parquet files of live receipts.
 
     An entity that no delivery feeds gets a view with its columns and no row. The paths are absolute.
+
+    Raises:
+        LandedFileMissingError: a delivery in force has lost a file.
     """
     connection.execute("CREATE SCHEMA IF NOT EXISTS landing")
     receipts = live_receipts(landing_dir)
+    for receipt in receipts:
+        if not _whole(receipt, landing_dir):
+            raise LandedFileMissingError(
+                f"delivery {receipt.delivery_id} ({receipt.file}) has lost a file in {landing_dir}. Put {receipt.file} "
+                f"back in the inbox and run again, or take the delivery back: symmetry withdraw {receipt.delivery_id}"
+            )
     for entity in ENTITIES.values():
         files = [
             (landing_dir / entity.name / f"{receipt.delivery_id}.parquet").resolve()

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.extracts.deliveries import read_receipts
-from pipelines.extracts.landing import create_landing_views, pending_fingerprint
+from pipelines.extracts.landing import LandedFileMissingError, create_landing_views, pending_fingerprint
 from pipelines.extracts.pseudonyms import pseudonym
 
 HR = """\
@@ -279,6 +279,19 @@ def test_same_file_again_does_nothing_and_a_changed_contract_supersedes(bench: A
     (third,) = bench.land().receipts
     assert third.delivery_id == first.delivery_id
     assert [row[0] for row in bench.rows("proactive_contact", "_delivery_id")] == [first.delivery_id]
+
+
+def test_a_landed_file_that_is_gone_is_named_with_the_remedy(bench: Any) -> None:
+    bench.contract(crm("{type: jsonl}"))
+    bench.file("contacts.jsonl", json.dumps(ROWS[0]) + "\n")
+    (receipt,) = bench.land().receipts
+    (bench.landing / "proactive_contact" / f"{receipt.delivery_id}.parquet").unlink()
+    (bench.inbox / "contacts.jsonl").unlink()
+    with (
+        duckdb.connect() as connection,
+        pytest.raises(LandedFileMissingError, match=rf"contacts\.jsonl.*symmetry withdraw {receipt.delivery_id}"),
+    ):
+        create_landing_views(connection, bench.landing)
 
 
 def test_version_comes_from_the_file_name(bench: Any) -> None:
