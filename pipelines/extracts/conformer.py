@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import duckdb
 
-from pipelines.extracts.contract import Column, Contract, Output
+from pipelines.extracts.contract import ROW_VERSION, SEQUENCE_ORIGIN, Column, Contract, Output
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity
 from pipelines.extracts.entities import Field as EntityField
 from pipelines.extracts.pseudonyms import pseudonym_in_sql, pseudonym_sql
@@ -27,7 +27,7 @@ _ISO_DATES = ("%Y-%m-%d",)
 _ISO_NATIVE_DATES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
 _ISO_TIMESTAMPS = tuple(
     f"%Y-%m-%d{mark}{clock}{zone}"
-    for zone in ("%z", "")
+    for zone in ("%z", " %z", "")
     for mark in ("T", " ")
     for clock in ("%H:%M:%S.%f", "%H:%M:%S", "%H:%M")
 )
@@ -122,12 +122,7 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
         ("y", lambda i, column: f"lower(x{i})" if column.codes else None),
         ("p", lambda i, column: _coded_sql(column, f"x{i}", f"y{i}")),
         ("w", lambda i, column: _parsed_sql(column, f"p{i}", raw.columns.get(column.source) in raw.native, contract)),
-        (
-            "v",
-            lambda i, column: _value_sql(
-                column, f"w{i}", f"p{i}", raw.columns.get(column.source) in raw.native, contract
-            ),
-        ),
+        ("v", lambda i, column: _value_sql(i, column, raw.columns.get(column.source) in raw.native, contract)),
     )
     for letter, make in steps:
         made = []
@@ -224,10 +219,30 @@ def _parsed_sql(column: Column, text: str, native: bool, contract: Contract) -> 
             if native:
                 formats = (*formats, *_ISO_TIMESTAMPS, *_ISO_DATES)
             return _with_digit(text, _timestamp_sql(text, formats, contract.timezone))
+        case "duration":
+            return _hours_sql(column, text, native, contract)
 
 
-def _value_sql(column: Column, parsed: str, text: str, native: bool, contract: Contract) -> str:
-    """Return SQL for the value itself, null where the parsed one (of that text) makes no sense."""
+_HOURS = {"seconds": "/ 3600", "minutes": "/ 60", "hours": "", "days": "* 24"}
+
+#: Longest duration taken for one, in hours (a hundred years).
+_LONGEST = 876_000
+
+
+def _hours_sql(column: Column, text: str, native: bool, contract: Contract) -> str:
+    """Return SQL for a duration in hours (DOUBLE), or null where the text is none."""
+    if column.unit != "clock":
+        return f"({_number_sql(text, native, contract)}) {_HOURS[column.unit]}"
+    parts = [f"TRY_CAST(split_part({text}, ':', {part}) AS DOUBLE)" for part in (1, 2, 3)]
+    return (
+        f"CASE WHEN regexp_full_match({text}, '[0-9]{{1,6}}:[0-5]?[0-9](:[0-5]?[0-9]([.][0-9]+)?)?') "
+        f"THEN {parts[0]} + {parts[1]} / 60 + coalesce({parts[2]}, 0) / 3600 END"
+    )
+
+
+def _value_sql(i: int, column: Column, native: bool, contract: Contract) -> str:
+    """Return SQL for the value itself, null where the parsed one makes no sense."""
+    parsed, text = f"w{i}", f"p{i}"
     match column.type:
         case "number":
             return f"CASE WHEN isfinite({parsed}) THEN {parsed} END"
@@ -246,6 +261,12 @@ def _value_sql(column: Column, parsed: str, text: str, native: bool, contract: C
             kind = column.type.upper()
             end = literal(high if kind == "DATE" else f"{high} 23:59:59.999999")
             return f"CASE WHEN {parsed} BETWEEN {kind} {literal(low)} AND {kind} {end} THEN {parsed} END"
+        case "duration":
+            sound = f"{parsed} BETWEEN 0 AND {_LONGEST}"
+            if column.added_to is None:
+                return f"CASE WHEN {sound} THEN {parsed} END"
+            start = next(k for k, other in enumerate(contract.columns) if other.field == column.added_to)
+            return f"CASE WHEN {sound} THEN w{start} + to_microseconds(CAST(round({parsed} * 3.6e9) AS BIGINT)) END"
         case _:
             return parsed
 
@@ -317,7 +338,11 @@ def _error_sql(i: int, column: Column, contract: Contract) -> str:
     if column.required:
         whens.append((f"p{i} IS NULL", "required"))
     if column.type != "text":
-        whens.append((f"p{i} IS NOT NULL AND v{i} IS NULL", f"not_a_{column.type}"))
+        bad = f"v{i} IS NULL"
+        if column.added_to is not None:
+            # The moment it is added to may be what is wrong: that column says so itself.
+            bad = f"(w{i} IS NULL OR w{i} NOT BETWEEN 0 AND {_LONGEST})"
+        whens.append((f"p{i} IS NOT NULL AND {bad}", f"not_a_{column.type}"))
     for bound, sign in ((column.min, "<"), (column.max, ">")):
         if bound is not None:
             whens.append((f"v{i} {sign} {_bound_sql(column, bound, contract)}", "out_of_range"))
@@ -399,6 +424,7 @@ _PROBLEM = {
     "not_a_boolean": "{value} is not yes or no; correct it at the source, or map it with codes in the contract",
     "not_a_date": "{value} is not a date of the form {detail}; correct it at the source, or add the form",
     "not_a_timestamp": "{value} is not a time of the form {detail}; correct it at the source, or add the form",
+    "not_a_duration": "{value} is not a duration {detail}; correct it at the source, or the unit in the contract",
     "out_of_range": "{value} is out of the range {detail}; correct it at the source",
 }
 
@@ -468,6 +494,7 @@ def _texts(column: Column, contract: Contract) -> dict[str, str]:
         "not_a_number": marks,
         "not_a_integer": marks,
         "not_a_date": " or ".join(column.formats or _ISO_DATES),
+        "not_a_duration": "as H:MM[:SS]" if column.unit == "clock" else f"in {column.unit}, not below 0 {marks}",
         "not_a_timestamp": " or ".join(column.formats or ("ISO 8601",)),
         "out_of_range": ", ".join(scales),
     }
@@ -477,8 +504,12 @@ def _texts(column: Column, contract: Contract) -> dict[str, str]:
 # --- landing rows -------------------------------------------------------------------------------------
 
 
-def landing_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str) -> str:
-    """Return the SELECT of the landing rows of one entity: its fields in order, then `_record`.
+def landing_sql(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str, version: datetime
+) -> str:
+    """Return the SELECT of the landing rows of one entity: its fields in order, `_record` and `_version`.
+
+    `version` is the delivery's, for rows that do not state their own.
 
     Makes tables on the way, so that a pseudonym is made once per source row, or once per distinct identifier
     where identifiers repeat. The connection must hold the pseudonym key (`pseudonyms.bind_key`).
@@ -491,15 +522,27 @@ def landing_sql(connection: duckdb.DuckDBPyConnection, contract: Contract, entit
         items = output.items()
         base, ready = _with_pseudonyms(connection, contract, entity, output, number, good)
         select = " UNION ALL ".join(
-            f"SELECT {_field_list(entity, item, turned, contract, position, ready)}, _record "
-            f"FROM {base} WHERE {_active(output, item, position)}"
+            f"SELECT {_field_list(entity, item, turned, contract, position, ready)}, _record, "
+            f"{version_sql(contract, version)} AS _version FROM {base} WHERE {_active(output, item, position)}"
             for item, turned in zip(items, output.reversed_items(), strict=True)
         )
         if output.distinct:
             names = ", ".join(f'"{name}"' for name in entity.names)
-            select = f"SELECT {names}, min(_record) AS _record FROM ({select}) GROUP BY {names}"
+            select = (
+                f"SELECT {names}, min(_record) AS _record, max(_version) AS _version FROM ({select}) GROUP BY {names}"
+            )
         selects.append(f"({select})")
     return " UNION ALL ".join(selects)
+
+
+def version_sql(contract: Contract, version: datetime) -> str:
+    """Return SQL for the version of a good row: its own where `version_from` names a column, else the delivery's."""
+    for i, column in enumerate(contract.columns):
+        if column.field == ROW_VERSION:
+            if column.type == "integer":
+                return f"TIMESTAMP {literal(SEQUENCE_ORIGIN.isoformat(sep=' '))} + to_seconds(v{i})"
+            return f"CAST(v{i} AS TIMESTAMP)"
+    return f"TIMESTAMP {literal(version.isoformat(sep=' '))}"
 
 
 def _with_pseudonyms(

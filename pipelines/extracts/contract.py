@@ -13,7 +13,7 @@ import hashlib
 import math
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -36,7 +36,13 @@ from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity, FieldType
 #: The contracts that ship with the project.
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
 
-ColumnType = Literal["text", "number", "integer", "boolean", "date", "timestamp"]
+ColumnType = Literal["text", "number", "integer", "boolean", "date", "timestamp", "duration"]
+
+#: Field under which the column of `version_from` is read; no entity has a field of that name.
+ROW_VERSION = "row_version"
+
+#: Time between two deliveries, in days, that a cadence promises.
+CADENCES = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "yearly": 366}
 
 #: Landing types that a contract column of a given type may feed.
 _FEEDS: dict[str, set[FieldType]] = {
@@ -46,6 +52,7 @@ _FEEDS: dict[str, set[FieldType]] = {
     "boolean": {"BOOLEAN"},
     "date": {"DATE", "TIMESTAMP"},
     "timestamp": {"TIMESTAMP", "DATE"},
+    "duration": {"DOUBLE"},
 }
 
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
@@ -75,17 +82,28 @@ class _Model(BaseModel):
 
 
 class FileFormat(_Model):
-    """How the bytes of the file are laid out."""
+    """How the bytes of the file are laid out; a packed file (.gz, .zst, .zip) is unpacked first.
 
-    type: Literal["csv", "json", "jsonl", "parquet"] = "csv"
+    `skip_rows_before_header`, `skip_rows_after_header`: rows that are neither names nor data. `header_rows`: 2
+    where the names stand in two rows, an upper one whose blanks repeat the name on their left, and a lower one:
+    the column is then called `upper [lower]`. `sheet`: the sheet of a workbook (the first when blank). `labels`:
+    of an SPSS file, take the labels of the values instead of their codes. `records`: where in a JSON document
+    the array of records is (dotted; the whole document when blank).
+    """
+
+    type: Literal["csv", "json", "jsonl", "parquet", "xlsx", "sav"] = "csv"
     delimiter: str = ","
     quote: str = '"'
     encoding: str = "utf-8"
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ",", ".", "'"] = ""
+    skip_rows_before_header: Annotated[int, Field(ge=0, le=50)] = 0
+    header_rows: Annotated[int, Field(ge=1, le=2)] = 1
     skip_rows_after_header: Annotated[int, Field(ge=0, le=20)] = 0
     #: Text that the last skipped row must hold, so that an export without those rows loses no data.
     skipped_rows_contain: str = ""
+    sheet: str = ""
+    labels: bool = False
     records: str = ""
 
     @field_validator("delimiter", mode="before")
@@ -119,6 +137,10 @@ class FileFormat(_Model):
             raise ValueError("the delimiter and the quote are the same")
         if self.skipped_rows_contain and not self.skip_rows_after_header:
             raise ValueError("skipped_rows_contain goes with skip_rows_after_header: no row is skipped")
+        if self.type not in {"csv", "xlsx"} and (
+            self.skip_rows_before_header or self.skip_rows_after_header or self.header_rows > 1
+        ):
+            raise ValueError(f"a {self.type} file has no header rows to skip or to join")
         return self
 
 
@@ -149,9 +171,15 @@ class Extract(_Model):
 
 
 class Column(_Model):
-    """One column read from the source. A source may be listed twice, under different fields."""
+    """One column read from the source. A source may be listed twice, under different fields.
+
+    `aliases`: other names the column bears (in another language, or an older version of the export); the first
+    of `source` and `aliases` that the file has is read. A `duration` is a number of `unit`, or `clock` for
+    `[H]H:MM[:SS]`; it gives hours, or with `added_to` the moment that much after that field.
+    """
 
     source: Annotated[str, Field(min_length=1)]
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     field: Annotated[str, Field(min_length=1)]
     type: ColumnType = "text"
     required: bool = False
@@ -164,8 +192,15 @@ class Column(_Model):
     max: Annotated[str | None, Optional_] = None
     missing: tuple[str, ...] = ()
     blank: Annotated[bool | None, Optional_] = None
+    unit: Literal["seconds", "minutes", "hours", "days", "clock"] = "hours"
+    added_to: Annotated[str | None, Optional_] = None
 
-    @field_validator("formats", "missing", mode="before")
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the column may bear in a file, the preferred one first."""
+        return (self.source, *self.aliases)
+
+    @field_validator("formats", "missing", "aliases", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
@@ -182,6 +217,8 @@ class Column(_Model):
             why = _database_refuses("SELECT try_strptime('x', $1)", form)
             if why is not None or "%" not in form:
                 raise ValueError(f"format {form!r} is no strptime format such as %d/%m/%Y: {why or 'no % in it'}")
+        if self.type != "duration" and (self.added_to is not None or "unit" in self.model_fields_set):
+            raise ValueError("unit and added_to are for durations only")
         if self.blank is not None and self.type != "boolean":
             raise ValueError("blank is for booleans only")
         if self.default is not None and not self.codes:
@@ -212,11 +249,17 @@ class Filter(_Model):
     """Rows that are no data: dropped and counted, never quarantined."""
 
     source: Annotated[str, Field(min_length=1)]
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     drop_values: Annotated[tuple[str, ...], Field(min_length=1)]
     reason: Annotated[str, Field(min_length=1)]
     optional: bool = False
 
-    @field_validator("drop_values", mode="before")
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the column may bear in a file, the preferred one first."""
+        return (self.source, *self.aliases)
+
+    @field_validator("drop_values", "aliases", mode="before")
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
@@ -251,8 +294,177 @@ class Output(_Model):
         return [item.get("reversed", "false").strip().lower() == "true" for item in self.each]
 
 
+class VersionFrom(_Model):
+    """What says which of two versions of a record is the later: exactly one of the three is stated.
+
+    `file_date`: a pattern over the file's name whose one group is a date of the form `format`; `file_sequence`:
+    a pattern whose one group is a number; `column`: the column that says when each row was last changed (of
+    `type` timestamp or date by `formats`, or a counting integer).
+    """
+
+    file_date: Annotated[str | None, Optional_] = None
+    format: str = "%Y%m%d"
+    file_sequence: Annotated[str | None, Optional_] = None
+    column: Annotated[str | None, Optional_] = None
+    type: Literal["timestamp", "date", "integer"] = "timestamp"
+    formats: tuple[str, ...] = ()
+
+    @field_validator("formats", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _one_way(self) -> VersionFrom:
+        ways = [self.file_date, self.file_sequence, self.column]
+        if sum(way is not None for way in ways) != 1:
+            raise ValueError("state exactly one of file_date, file_sequence and column")
+        for pattern in ways[:2]:
+            if pattern is None:
+                continue
+            try:
+                groups = re.compile(pattern).groups
+            except re.error as error:
+                raise ValueError(f"not a regular expression: {error}") from error
+            if groups != 1:
+                raise ValueError("the pattern must have exactly one group, the date (as yyyymmdd) or the number")
+        if self.column is None and (self.formats or self.type != "timestamp"):
+            raise ValueError("type and formats go with column; the form of a date in the file's name is `format`")
+        return self
+
+    def of_name(self, file_name: str) -> datetime | None:
+        """Return the version that a file's name states (a number counts as seconds from 1970), or None."""
+        pattern = self.file_date or self.file_sequence
+        found = re.search(pattern, file_name) if pattern is not None else None
+        if found is None:
+            return None
+        try:
+            if self.file_sequence is not None:
+                return SEQUENCE_ORIGIN + timedelta(seconds=int(found.group(1)))
+            return datetime.strptime(found.group(1), self.format)
+        except (ValueError, OverflowError):
+            return None
+
+
+#: A sequence number n counts as n seconds after this, so that versions of every kind sort alike.
+SEQUENCE_ORIGIN = datetime(1970, 1, 1)
+
+
+class Scale(_Model):
+    """A scale of answers: the lowest and the highest number, and the numbers that answers in words stand for."""
+
+    min: str
+    max: str
+    type: Literal["integer", "number"] = "integer"
+    codes: dict[str, str] = {}
+    missing: tuple[str, ...] = ()
+
+    @field_validator("missing", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+
+class Question(_Model):
+    """One question: the column its answers stand in, the dimension it measures, its scale."""
+
+    source: Annotated[str, Field(min_length=1)]
+    aliases: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    question: Annotated[str | None, Optional_] = None
+    dimension: Annotated[str, Field(min_length=1)]
+    scale: str
+    moment: Annotated[str | None, Optional_] = None
+    perspective: Annotated[Literal["own", "estimate"] | None, Optional_] = None
+    optional: bool = False
+
+    @field_validator("aliases", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @property
+    def code(self) -> str:
+        """The question's code in the landing: its own, or the name of its column."""
+        return self.question or self.source
+
+
+class Survey(_Model):
+    """A questionnaire: who answers, the scales, the questions, and which items are worded the other way round.
+
+    It stands for the columns and the output it gives (`expanded`); the contract's own columns say the rest
+    (response_id, respondent_id, unit_id, answered_at, population, role), by the names of those fields.
+    """
+
+    side: Literal["client", "collaborator"]
+    role: Annotated[Literal["client", "collaborator", "manager"] | None, Optional_] = None
+    perspective: Literal["own", "estimate"] = "own"
+    scales: Annotated[dict[str, Scale], Field(min_length=1)]
+    questions: Annotated[tuple[Question, ...], Field(min_length=1)]
+    reversed: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Survey:
+        codes = [question.code for question in self.questions]
+        for index, question in enumerate(self.questions):
+            if question.scale not in self.scales:
+                raise _SemanticError(
+                    f"no scale is called {question.scale!r}; the scales are {', '.join(self.scales)}",
+                    *("survey", "questions", index, "scale"),
+                )
+            if question.code in codes[:index]:
+                raise _SemanticError(f"the question {question.code!r} stands twice", "survey", "questions", index)
+        for index, code in enumerate(self.reversed):
+            if code not in codes:
+                raise _SemanticError(f"reversed: no question is called {code!r}", "survey", "reversed", index)
+        return self
+
+    def expanded(self, own: Sequence[str]) -> tuple[list[dict[str, object]], dict[str, object]]:
+        """Return the columns and the output the questionnaire stands for, as a contract would write them.
+
+        `own`: the fields that the contract's own columns give.
+        """
+        columns: list[dict[str, object]] = []
+        each: list[dict[str, str]] = []
+        for number, question in enumerate(self.questions, start=1):
+            scale = self.scales[question.scale]
+            column: dict[str, object] = {
+                "source": question.source,
+                "aliases": list(question.aliases),
+                "field": f"answer_{number}",
+                "type": scale.type,
+                "min": scale.min,
+                "max": scale.max,
+                "codes": scale.codes,
+                "missing": list(scale.missing),
+                "optional": str(question.optional),
+            }
+            columns.append(column)
+            item = {
+                "question": f"={question.code}",
+                "dimension": f"={question.dimension}",
+                "value": f"answer_{number}",
+                "scale_min": f"={scale.min}",
+                "scale_max": f"={scale.max}",
+                "reversed": str(question.code in self.reversed).lower(),
+            }
+            if question.moment is not None:
+                item["moment"] = f"={question.moment}"
+            if question.perspective is not None:
+                item["perspective"] = f"={question.perspective}"
+            each.append(item)
+        fields = {"side": f"={self.side}", "role": f"={self.role or self.side}", "perspective": f"={self.perspective}"}
+        entity = ENTITIES["survey_answer"]
+        fields |= {name: name for name in entity.names if name in own}
+        return columns, {"entity": entity.name, "fields": fields, "each": each}
+
+
 class Contract(_Model):
-    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`."""
+    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`.
+
+    `cadence`: how often a delivery is expected. `max_quarantine_share`: above this share of bad rows (0 to 1) a
+    delivery fails the landing gate (the setting's when not stated). `delivery`: a `delta` brings rows, new ones
+    and corrected ones; a `snapshot` is the whole of the source on a day, so that what is no longer in it is gone.
+    """
 
     system: str
     name: str
@@ -263,10 +475,13 @@ class Contract(_Model):
     definitions: Annotated[str | None, Optional_] = None
     format: FileFormat = FileFormat()
     timezone: str = "Europe/Paris"
-    version_from: Annotated[str | None, Optional_] = None
-    delivery: Literal["snapshot", "delta"] = "snapshot"
+    version_from: Annotated[VersionFrom | None, Optional_] = None
+    delivery: Literal["snapshot", "delta"] = "delta"
+    cadence: Annotated[Literal["daily", "weekly", "monthly", "quarterly", "yearly"] | None, Optional_] = None
+    max_quarantine_share: Annotated[float | None, Optional_, Field(ge=0, le=1)] = None
     personal: tuple[str, ...] = ()
     columns: Annotated[tuple[Column, ...], Field(min_length=1)]
+    survey: Survey | None = None
     filters: tuple[Filter, ...] = ()
     outputs: tuple[Output, ...] = ()
 
@@ -294,17 +509,10 @@ class Contract(_Model):
             raise ValueError(f"unknown time zone {value!r}; write it as Europe/Paris") from error
         return value
 
-    @field_validator("version_from")
+    @field_validator("version_from", mode="before")
     @classmethod
-    def _version_from(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                groups = re.compile(value).groups
-            except re.error as error:
-                raise ValueError(f"not a regular expression: {error}") from error
-            if groups != 1:
-                raise ValueError("the pattern must have exactly one group, the date as yyyymmdd")
-        return value
+    def _version_from(cls, value: object) -> object:
+        return {"file_date": value} if isinstance(value, str) and value else value
 
     @property
     def full_name(self) -> str:
@@ -317,16 +525,8 @@ class Contract(_Model):
         return any(fnmatch.fnmatchcase(folded, pattern.casefold()) for pattern in self.match)
 
     def version_of(self, file_name: str) -> datetime | None:
-        """Return the date in the file name by `version_from` (midnight), or None when there is none."""
-        if self.version_from is None:
-            return None
-        found = re.search(self.version_from, file_name)
-        if found is None:
-            return None
-        try:
-            return datetime.strptime(found.group(1), "%Y%m%d")
-        except ValueError:
-            return None
+        """Return the version that the file's name states by `version_from`, or None when it states none."""
+        return self.version_from.of_name(file_name) if self.version_from is not None else None
 
     def resolved_outputs(self) -> tuple[Output, ...]:
         """Return the outputs with their fields filled in where the contract leaves them to the names."""
@@ -359,7 +559,7 @@ class Contract(_Model):
                 )
             used |= {reference for item in output.items() for reference in item.values()} | {output.when or ""}
         for index, column in enumerate(self.columns):
-            if column.field not in used:
+            if column.field not in used and column.field != ROW_VERSION:
                 raise _SemanticError(
                     f"the field {column.field!r} is used by no output; remove the column, or name the field "
                     "as the entity does",
@@ -368,14 +568,30 @@ class Contract(_Model):
                 )
         for output, where in outputs:
             _check_output(output, columns, where)
+        self._durations_begin_somewhere(columns)
         self._keeps_identities()
+        if self.delivery == "snapshot" and self.version_from is None:
+            raise _SemanticError(
+                "a snapshot must say of which day it is: state version_from, or `delivery: delta`", "delivery"
+            )
         return self
+
+    def _durations_begin_somewhere(self, columns: dict[str, Column]) -> None:
+        for index, column in enumerate(self.columns):
+            if column.added_to is None:
+                continue
+            start = columns.get(column.added_to)
+            if start is None or start.type != "timestamp" or not start.required:
+                raise _SemanticError(
+                    f"added_to: {column.added_to!r} must be the field of a required timestamp column", "columns", index
+                )
 
     def _keeps_identities(self) -> None:
         """Refuse a source that feeds an identity and also lands as it is (codes give the contract's own words)."""
         hidden: dict[str, str] = {}
         plain: dict[str, tuple[int, str]] = {}
         position = {column.field: index for index, column in enumerate(self.columns)}
+        named = {name.casefold() for name in self.personal}
         for output in self.resolved_outputs():
             for item in output.items():
                 for name, reference in item.items():
@@ -387,6 +603,13 @@ class Contract(_Model):
                         hidden[column.source] = f"{output.entity}.{name}"
                     elif field.type == "VARCHAR" and not column.codes:
                         plain[column.source] = (index, f"{output.entity}.{name}")
+                        if not named.isdisjoint(other.casefold() for other in column.names):
+                            raise _SemanticError(
+                                f"the column {column.source!r} is listed as personal and lands as it is in "
+                                f"{output.entity}.{name}; leave one out",
+                                "columns",
+                                index,
+                            )
         for source in hidden.keys() & plain.keys():
             index, name = plain[source]
             raise _SemanticError(
@@ -437,7 +660,7 @@ def _check_reference(
             f'{name}: no column gives the field {reference!r} (a constant is written "={reference}")', *where
         )
     column = columns[reference]
-    allowed = _FEEDS[column.type]
+    allowed = _FEEDS["timestamp" if column.added_to is not None else column.type]
     if field.type not in allowed or (field.identity == BY_SIDE and field.type != "VARCHAR"):
         raise _SemanticError(
             f"{name} is {field.type} but the column {column.source!r} is read as {column.type}", *where
@@ -508,10 +731,18 @@ def _line_of(node: yaml.Node, path: Sequence[str | int]) -> int:
     return line
 
 
-def _problems(error: ValidationError, node: yaml.Node, file: Path) -> Iterator[str]:
+def _problems(
+    error: ValidationError, node: yaml.Node, file: Path, written: dict[str, int], within: Sequence[str] = ()
+) -> Iterator[str]:
+    """Yield one line a problem.
+
+    `written`: how many columns, outputs and questions the file itself has; `within`: the part of the document
+    that was looked at.
+    """
     for problem in error.errors():
         cause = problem.get("ctx", {}).get("error")
-        where: Sequence[str | int] = cause.where if isinstance(cause, _SemanticError) else problem["loc"]
+        where: Sequence[str | int] = cause.where if isinstance(cause, _SemanticError) else (*within, *problem["loc"])
+        where = _as_written(where, written)
         message = str(cause) if isinstance(cause, ValueError) else problem["msg"]
         if problem["type"] == "extra_forbidden":
             message = "unknown key; check the spelling"
@@ -519,6 +750,46 @@ def _problems(error: ValidationError, node: yaml.Node, file: Path) -> Iterator[s
             message = "this key is required"
         path = ".".join(str(step) for step in where)
         yield f"{file}, line {_line_of(node, where)}: {path + ': ' if path else ''}{message}"
+
+
+def _as_written(where: Sequence[str | int], written: dict[str, int]) -> Sequence[str | int]:
+    """Return the place in the file of what a questionnaire or `version_from` was expanded to."""
+    if len(where) < 2 or where[0] not in written or not isinstance(where[1], int):
+        return where
+    beyond = where[1] - written[str(where[0])]
+    if beyond < 0:
+        return where
+    if where[0] == "outputs":
+        return ("survey", "questions", *where[3:4]) if len(where) > 3 else ("survey",)
+    return ("survey", "questions", beyond) if beyond < written["questions"] else ("version_from",)
+
+
+def _expand(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
+    """Write out what `survey` and a `version_from` by column stand for.
+
+    Returns the document, and how many columns, outputs and questions the file itself has. Raises ValidationError
+    for a questionnaire that is wrong in itself; what is not even of the right shape is left to the contract's model.
+    """
+    columns, outputs = document.get("columns"), document.get("outputs", [])
+    written = {"columns": 0, "outputs": 0, "questions": 0}
+    if not isinstance(columns, list) or not isinstance(outputs, list):
+        return document, written
+    written["columns"], written["outputs"] = len(columns), len(outputs)
+    columns, outputs = list(columns), list(outputs)
+    if isinstance(document.get("survey"), dict):
+        survey = Survey.model_validate(document["survey"])
+        own = [str(column.get("field")) for column in columns if isinstance(column, dict)]
+        more, output = survey.expanded(own)
+        written["questions"] = len(more)
+        columns += more
+        outputs.append(output)
+    origin = document.get("version_from")
+    if isinstance(origin, dict) and origin.get("column"):
+        column = {key: origin[key] for key in ("type", "formats") if key in origin}
+        columns.append(
+            {"type": "timestamp", **column, "source": origin["column"], "field": ROW_VERSION, "required": "true"}
+        )
+    return {**document, "columns": columns, "outputs": outputs}, written
 
 
 def load_contract(path: Path) -> Contract:
@@ -542,10 +813,14 @@ def load_contract(path: Path) -> Contract:
     for reserved in ("path", "fingerprint"):
         if reserved in document:
             raise ContractError(f"{path}, line {_line_of(node, (reserved,))}: {reserved}: unknown key")
+    written = {"columns": 0, "outputs": 0, "questions": 0}
     try:
-        contract = Contract.model_validate(document)
+        expanded, written = _expand(document)
+        contract = Contract.model_validate(expanded)
     except ValidationError as error:
-        raise ContractError("\n".join(_problems(error, node, path))) from error
+        if error.title == Survey.__name__:
+            raise ContractError("\n".join(_problems(error, node, path, written, ("survey",)))) from error
+        raise ContractError("\n".join(_problems(error, node, path, written))) from error
     return contract.model_copy(update={"path": path, "fingerprint": hashlib.sha256(content).hexdigest()})
 
 

@@ -65,6 +65,7 @@ class Receipt(BaseModel):
     reasons: dict[str, int]
     filter_reasons: dict[str, int] = {}
     personal: dict[str, str]
+    cut_off: bool = False
     superseded_by: str | None = None
 
     @property

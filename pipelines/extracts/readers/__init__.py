@@ -18,7 +18,7 @@ from pipelines.extracts.readers.base import DeliveryError, RawTable
 def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> RawTable:
     """Read a file by its contract's format. Raises DeliveryError when the delivery must be refused."""
     # Imported here so that a run without a format does not pay for its reader.
-    from pipelines.extracts.readers import delimited, json_documents, parquet
+    from pipelines.extracts.readers import delimited, json_documents, parquet, spss, workbook
 
     match contract.format.type:
         case "csv":
@@ -27,6 +27,10 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
             return json_documents.read(path, contract, connection, workdir)
         case "parquet":
             return parquet.read(path, contract, connection, workdir)
+        case "xlsx":
+            return workbook.read(path, contract, connection, workdir)
+        case "sav":
+            return spss.read(path, contract, connection, workdir)
 
 
 __all__ = ["DeliveryError", "RawTable", "read"]

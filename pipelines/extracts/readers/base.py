@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from pipelines.extracts.contract import Contract
+from pipelines.extracts.contract import Column, Contract, Filter
 
 #: Columns of the table of rejected rows, in order, with their types.
 REJECT_SCHEMA = pa.schema(
@@ -46,10 +46,12 @@ class RawTable:
     physical line of the row's start, null where the format has none) and VARCHAR columns.
     `records_read`: data records in the file, counted without the parser.
     `rejects_table`: relation with the columns of REJECT_SCHEMA, rows that have no structure.
-    `columns`: source column name -> quoted SQL column of `table`, for the columns that the file has.
+    `columns`: source column name -> quoted SQL column of `table`, for the columns that the file has (under that
+    name or an alias).
     `identity`: SQL columns that together are the whole row (for exact duplicates).
     `row_sql`: SQL expression of the whole row as text, for the quarantine.
     `native`: SQL columns whose text was printed by us from a typed value (so ISO dates, decimal point).
+    `cut_off`: whether the file ends in the middle of its last row, so that rows may be missing behind it.
     """
 
     table: str
@@ -59,6 +61,7 @@ class RawTable:
     identity: tuple[str, ...]
     row_sql: str
     native: frozenset[str] = field(default_factory=frozenset)
+    cut_off: bool = False
 
 
 def literal(text: str) -> str:
@@ -98,24 +101,35 @@ def create_rejects(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[st
 
 
 def _folded(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).strip().casefold()
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
+def _parts(contract: Contract) -> list[Column | Filter]:
+    return [*contract.columns, *contract.filters]
 
 
 def sources(contract: Contract) -> dict[str, bool]:
     """Return every source column the contract reads -> whether the file must have it."""
     needed: dict[str, bool] = {}
-    for column in contract.columns:
-        needed[column.source] = needed.get(column.source, False) or not column.optional
-    for rule in contract.filters:
-        needed[rule.source] = needed.get(rule.source, False) or not rule.optional
+    for part in _parts(contract):
+        needed[part.source] = needed.get(part.source, False) or not part.optional
     return needed
+
+
+def names_of(contract: Contract) -> dict[str, tuple[str, ...]]:
+    """Return every source column the contract reads -> the names it may bear, the preferred one first."""
+    names: dict[str, dict[str, None]] = {}
+    for part in _parts(contract):
+        names.setdefault(part.source, {}).update(dict.fromkeys(part.names))
+    return {source: tuple(known) for source, known in names.items()}
 
 
 def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> dict[str, int]:
     """Return source name -> position in `found` for the contract's columns that the file has.
 
-    Capitals, outer blanks and Unicode forms are ignored, but a name that the contract writes in two ways is
-    taken as written. Raises DeliveryError: ambiguous_column when several columns have a name that is read,
+    Capitals, blanks, line ends and Unicode forms are ignored, but a name that the contract writes in two ways is
+    taken as written. Of a column's names, the first that the file has is read. Raises DeliveryError:
+    ambiguous_column when several columns have a name that is read,
     missing_column, listing what was found and the nearest names, when one that must be there is not.
     """
     wanted = sources(contract)
@@ -125,12 +139,18 @@ def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> di
     result: dict[str, int] = {}
     missing: list[str] = []
     several: list[str] = []
-    for source, needed in wanted.items():
-        candidates = [
-            position
-            for position in folded.get(_folded(source), [])
-            if found[position] == source or found[position] not in wanted
-        ]
+    known = {name for names in names_of(contract).values() for name in names}
+    for source, names in names_of(contract).items():
+        needed = wanted[source]
+        candidates: list[int] = []
+        for name in names:
+            candidates = [
+                position
+                for position in folded.get(_folded(name), [])
+                if found[position] == name or found[position] not in known
+            ]
+            if candidates:
+                break
         if len(candidates) > 1:
             several.append(f"{source!r} (columns {', '.join(str(position + 1) for position in candidates)})")
         elif candidates:
@@ -155,7 +175,9 @@ def missing_columns(missing: Sequence[str], found: Sequence[str], file_name: str
     first line is a person's data.
     """
     by_fold = {_folded(name): name for name in found}
-    expected = {_folded(name) for source in sources(contract) for name in (source, source.split(".")[0])}
+    expected = {
+        _folded(part) for names in names_of(contract).values() for name in names for part in (name, name.split(".")[0])
+    }
     if found and not expected & set(by_fold):
         csv = contract.format.type == "csv"
         return DeliveryError(

@@ -42,12 +42,18 @@ class _NeedsCopyError(Exception):
 
 @dataclass
 class Dialect:
-    """How a delimited file is read; `header_rows` first records are no data (0: the file has no header)."""
+    """How a delimited file is read.
+
+    `header_rows` first records are no data (0: the file has no header); after the first `skip` of them, the next
+    `name_rows` hold the names.
+    """
 
     delimiter: str
     quote: str
     encoding: str
     header_rows: int
+    skip: int = 0
+    name_rows: int = 1
 
 
 @dataclass
@@ -75,7 +81,15 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     Raises DeliveryError: empty_file, not_the_format, encoding, missing_column, count (the proof failed).
     """
     stated = contract.format
-    dialect = Dialect(stated.delimiter, stated.quote, stated.encoding, 1 + stated.skip_rows_after_header)
+    before, names = stated.skip_rows_before_header, stated.header_rows
+    dialect = Dialect(
+        stated.delimiter,
+        stated.quote,
+        stated.encoding,
+        before + names + stated.skip_rows_after_header,
+        skip=before,
+        name_rows=names,
+    )
     scanned, table = load(path, dialect, connection, workdir, contract)
     found = find_columns(contract, scanned.header, path.name)
     columns = [f"c{position}" for position in range(len(scanned.names))]
@@ -151,8 +165,8 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
                 if target is None and (records.line_count[index] > 1 or records.stray[index]):
                     raise _NeedsCopyError
                 filled = filled[1:]
-                if len(header) == 1:
-                    result.header = _header(header[0], dialect, path)
+                if len(header) == dialect.skip + dialect.name_rows:
+                    result.header = _header(header[dialect.skip :], dialect, path)
                     result.names = _names(result.header)
                     if contract is not None:
                         _check_columns(contract, result.header, path, dialect)
@@ -172,7 +186,7 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
             target.close()
     if not header and dialect.header_rows:
         raise DeliveryError("empty_file", f"{path.name}: the file holds no row, not even a header.")
-    if contract is not None and 1 < len(header) < dialect.header_rows:
+    if contract is not None and dialect.skip + dialect.name_rows < len(header) < dialect.header_rows:
         _check_skipped(contract, "", result.header_lines + 1, path)
     if target is not None:
         result.crlf, result.header_lines = False, 0
@@ -289,21 +303,41 @@ def _reject(
     }
 
 
-def _header(header: str, dialect: Dialect, path: Path) -> list[str]:
-    """Return the column names as the header has them: trimmed, blanks named by position."""
+def _header(rows: list[str], dialect: Dialect, path: Path) -> list[str]:
+    """Return the column names as the header's row or two rows have them: trimmed, blanks named by position."""
+    cells = [_cells(row, dialect) for row in rows]
+    if not cells[0]:
+        raise DeliveryError("empty_file", f"{path.name}: the file has no header.")
+    names = cells[0] if len(cells) == 1 else joined_names(cells[0], cells[1])
+    return [name or f"column_{position}" for position, name in enumerate(names, start=1)]
+
+
+def joined_names(upper: list[str], lower: list[str]) -> list[str]:
+    """Return the names of columns whose header stands in two rows.
+
+    A blank in the upper row repeats the name on its left; the lower row's name follows in brackets:
+    `["Id", "Seen", ""]` over `["", "A", "B"]` gives `["Id", "Seen [A]", "Seen [B]"]`.
+    """
+    names, left = [], ""
+    width = max(len(upper), len(lower))
+    for top, below in zip(upper + [""] * (width - len(upper)), lower + [""] * (width - len(lower)), strict=True):
+        left = top or left
+        names.append(f"{left} [{below}]" if left and below else left if top else below)
+    return names
+
+
+def _cells(row: str, dialect: Dialect) -> list[str]:
     quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if dialect.quote else csv.QUOTE_NONE
     csv.field_size_limit(MAX_RECORD)
     rows = list(
         csv.reader(
-            io.StringIO(header, newline=""),
+            io.StringIO(row, newline=""),
             delimiter=dialect.delimiter,
             quotechar=dialect.quote or None,
             quoting=quoting,
         )
     )
-    if not rows:
-        raise DeliveryError("empty_file", f"{path.name}: the file has no header.")
-    return [cell.strip() or f"column_{position}" for position, cell in enumerate(rows[0], start=1)]
+    return [cell.strip() for cell in rows[0]] if rows else []
 
 
 def _names(header: list[str]) -> list[str]:

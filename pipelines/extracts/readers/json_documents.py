@@ -6,6 +6,7 @@ Values are text as in the document; null and an absent key are both null; an obj
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
@@ -19,6 +20,7 @@ from pipelines.extracts.readers.base import (
     file_literal,
     literal,
     missing_columns,
+    names_of,
     sources,
 )
 from pipelines.extracts.readers.delimited import Dialect, load
@@ -41,7 +43,8 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
         records = _load_document(path, contract, connection, workdir)
     found = _find(path, contract, connection)
     columns = {source: f"c{position}" for position, source in enumerate(found)}
-    picks = "".join(f", {_pick(source)} AS {column}" for source, column in columns.items())
+    names = names_of(contract)
+    picks = "".join(f", {_pick(names[source])} AS {column}" for source, column in columns.items())
     connection.execute(f"CREATE TABLE fields AS SELECT _record, _line, doc{picks} FROM documents WHERE sound")
     return RawTable(
         table="fields",
@@ -111,8 +114,8 @@ def _reject_unsound(connection: duckdb.DuckDBPyConnection, where: str) -> None:
 
 def _find(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the contract's sources that at least one record has; refuse where a needed one is in none."""
-    wanted = sources(contract)
-    checks = ", ".join(f"coalesce(bool_or({_has(source)}), false)" for source in wanted)
+    wanted, names = sources(contract), names_of(contract)
+    checks = ", ".join(f"coalesce(bool_or({_has(names[source])}), false)" for source in wanted)
     row = fetch_row(connection, f"SELECT {checks} FROM documents WHERE sound")
     present = dict(zip(wanted, row, strict=True))
     missing = [source for source, needed in wanted.items() if needed and not present[source]]
@@ -135,13 +138,15 @@ def _pointers(source: str) -> list[str]:
     return list(dict.fromkeys([f"/{_escape(source)}", nested]))
 
 
-def _pick(source: str) -> str:
-    picks = [f"json_extract_string(doc, {literal(pointer)})" for pointer in _pointers(source)]
+def _pick(names: Sequence[str]) -> str:
+    """Return SQL for the text under the first of the names that the record has a value for."""
+    picks = [f"json_extract_string(doc, {literal(pointer)})" for name in names for pointer in _pointers(name)]
     return picks[0] if len(picks) == 1 else f"coalesce({', '.join(picks)})"
 
 
-def _has(source: str) -> str:
-    return "(" + " OR ".join(f"json_exists(doc, {literal(p)})" for p in _pointers(source)) + ")"
+def _has(names: Sequence[str]) -> str:
+    pointers = [pointer for name in names for pointer in _pointers(name)]
+    return "(" + " OR ".join(f"json_exists(doc, {literal(pointer)})" for pointer in pointers) + ")"
 
 
 def _why(path: Path) -> str:

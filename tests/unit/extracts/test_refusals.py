@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from pipelines.extracts import landing
+from pipelines.extracts import intake
 from pipelines.extracts.readers.base import fetch_row
 
 CONTRACT = """\
@@ -119,7 +119,7 @@ def test_a_fault_in_one_file_does_not_stop_the_others(bench: Any, monkeypatch: p
     bench.contract(CONTRACT.replace("ENCODING", "utf-8"))
     bench.file("contacts_1.csv", HEAD + ROW)
     bench.file("contacts_2.csv", HEAD + ROW.replace("c1", "c2"))
-    real = landing.conform
+    real = intake.conform
 
     def failing(connection: Any, raw: Any, contract: Any) -> Any:
         (client,) = fetch_row(connection, "SELECT c1 FROM raw")
@@ -127,7 +127,7 @@ def test_a_fault_in_one_file_does_not_stop_the_others(bench: Any, monkeypatch: p
             raise duckdb.OutOfMemoryException("no more memory")
         return real(connection, raw, contract)
 
-    monkeypatch.setattr(landing, "conform", failing)
+    monkeypatch.setattr(intake, "conform", failing)
     report = bench.land()
     assert [(refusal.file, refusal.reason) for refusal in report.refused] == [("contacts_1.csv", "fault")]
     assert [receipt.file for receipt in report.receipts] == ["contacts_2.csv"]

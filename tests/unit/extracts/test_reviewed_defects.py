@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.extracts import landing
+from pipelines.extracts import intake
 from pipelines.extracts.contract import ContractError
 from pipelines.extracts.deliveries import DamagedReceiptError, read_receipts, read_refusals
 from pipelines.extracts.landing import pending_fingerprint
@@ -117,14 +117,14 @@ def test_no_single_file_stops_the_run(bench: Any, monkeypatch: pytest.MonkeyPatc
     bench.file("contacts_9.csv", HEAD + ROW.format(9, "mail"))
     bench.file("deep.json", "[" * 100_000 + '"Dupont"' + "]" * 99_999)
     (bench.inbox / "contacts_é.csv".encode("latin-1").decode("utf-8", "surrogateescape")).write_text(HEAD)
-    real = landing.conform
+    real = intake.conform
 
     def failing(connection: Any, raw: Any, contract: Any) -> Any:
         if fetch_row(connection, "SELECT c0 FROM raw") == ("1",):
             raise KeyError("Jean Dupont")
         return real(connection, raw, contract)
 
-    monkeypatch.setattr(landing, "conform", failing)
+    monkeypatch.setattr(intake, "conform", failing)
     before = pending_fingerprint(bench.inbox, bench.landing, bench.contracts())
     report = bench.land()
     assert {(refusal.file, refusal.reason) for refusal in report.refused} == {
