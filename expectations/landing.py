@@ -66,6 +66,8 @@ _RECEIPT_COLUMNS: tuple[tuple[str, str], ...] = (
     ("filtered", "BIGINT"),
     ("main_reason", "VARCHAR"),
     ("is_live", "BOOLEAN"),
+    ("max_quarantine_share", "DOUBLE"),
+    ("is_whole", "BOOLEAN"),
 )
 
 # Lowest and highest plausible value; None leaves an end open. Hours: an absence lasts a year at most, a training a
@@ -183,6 +185,8 @@ def prepare_landing_tables(
                     receipt.filtered,
                     max(receipt.reasons, key=lambda code: receipt.reasons[code], default=None),
                     receipt.superseded_by is None,
+                    receipt.max_quarantine_share,
+                    not receipt.cut_off,
                 )
                 for receipt in receipts
             ],
@@ -293,14 +297,16 @@ def _deliveries_suite(max_quarantine_share: float) -> TableSuite:
                 show=[*key, "quarantined", "quarantine_rows"],
             ),
             no_row(
-                f"at most {percent} of a delivery's rows, and one row in any case, are in quarantine",
-                "Read the reasons in the delivery's quarantine file (column `message`; `main_reason` here is the most "
+                f"at most {percent} of a delivery's rows (or the contract's own limit), and one row in any case, "
+                "are in quarantine",
+                "Read the reasons (symmetry quarantine show --delivery DELIVERY_ID; `main_reason` here is the most "
                 "frequent one). If the source changed, change its contract, and the file lands again under it; if the "
-                "file is wrong, take it out of the inbox, take the delivery back (symmetry withdraw DELIVERY_ID) and "
-                "have it delivered again; if that share is normal for this source, raise "
-                "SYMMETRY_MAX_QUARANTINE_SHARE.",
+                "file is wrong, take the delivery back (symmetry withdraw DELIVERY_ID) and have it delivered again; if "
+                "that share is normal for this source, state max_quarantine_share in its contract (the limit for all "
+                "is SYMMETRY_MAX_QUARANTINE_SHARE).",
                 # One bad row in a file of seven is a bad row, not a bad delivery.
-                where=f"is_live AND quarantined > greatest(1, {max_quarantine_share!r} * read)",
+                where="is_live AND quarantined > greatest(1, "
+                f"coalesce(max_quarantine_share, {max_quarantine_share!r}) * read)",
                 show=[*key, "read", "quarantined", "main_reason"],
             ),
             no_row(
@@ -309,6 +315,14 @@ def _deliveries_suite(max_quarantine_share: float) -> TableSuite:
                 "the file.",
                 where="is_live AND landed = 0",
                 show=[*key, *counts],
+                severity="warning",
+            ),
+            no_row(
+                "no file ends in the middle of a row",
+                "The transfer or the export was cut off, so rows may be missing behind the last one: have the file "
+                "delivered again, whole. A cut-off snapshot is not taken as proof that anybody is gone.",
+                where="is_live AND NOT is_whole",
+                show=[*key, "read"],
                 severity="warning",
             ),
             no_row(

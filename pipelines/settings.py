@@ -21,7 +21,7 @@ CONTRACTS_DIR = Path(__file__).resolve().parent / "extracts" / "contracts"
 SHIPPED_DEFINITIONS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
-RESERVED_NAMES = {"inbox", "landing", "quarantine", "warehouse", "published"}
+RESERVED_NAMES = {"archive", "inbox", "landing", "quarantine", "warehouse", "published"}
 
 
 class SettingsError(ValueError):
@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     )
 
     data_dir: Path = Field(
-        default=PROJECT_DIR / "data", description="Root of landing, quarantine, warehouse, published."
+        default=PROJECT_DIR / "data", description="Root of archive, landing, quarantine, warehouse, published."
     )
     inbox: Path | None = Field(
         default=None,
@@ -53,6 +53,15 @@ class Settings(BaseSettings):
     )
     contracts_dir: Path | None = Field(
         default=None, description="A further folder of contracts, beside the shipped ones."
+    )
+    keep_originals: bool | None = Field(
+        default=None,
+        description="Whether files stay in the inbox once they have landed, instead of moving to the archive. Unset: "
+        "those of <data_dir>/inbox move, those of an inbox elsewhere, which may be another's folder, stay.",
+    )
+    archive_days: int = Field(default=90, ge=0, description="Days that originals are kept in the archive.")
+    settle_seconds: float = Field(
+        default=1.0, ge=0, le=600, description="A file of the inbox that changed within this time may be unfinished."
     )
     min_respondents: int = Field(default=5, ge=3, description="k: the fewest people a published figure may stand for.")
     max_quarantine_share: float = Field(
@@ -111,6 +120,16 @@ class Settings(BaseSettings):
         return self.company_dir / "quarantine"
 
     @cached_property
+    def archive_dir(self) -> Path:
+        """The originals of what has landed, whole."""
+        return self.company_dir / "archive"
+
+    @cached_property
+    def originals_stay(self) -> bool:
+        """Whether files stay in the inbox once they have landed."""
+        return self.inbox is not None if self.keep_originals is None else self.keep_originals
+
+    @cached_property
     def warehouse_path(self) -> Path:
         """The pipeline's own DuckDB file; nobody else opens it."""
         return self.company_dir / "warehouse" / "warehouse.duckdb"
@@ -162,6 +181,11 @@ class Settings(BaseSettings):
         """The pseudonym key as given in the environment, or None."""
         return self.pseudonym_key.get_secret_value() if self.pseudonym_key else None
 
+    def companies(self) -> list[Path]:
+        """The root of every company that has been made in the data folder, and of this one."""
+        claimed = sorted(claim.parent for claim in self.data_dir.glob("*/inbox.path"))
+        return list(dict.fromkeys([self.data_dir, *claimed, self.company_dir]))
+
     def _claim_company_dir(self) -> None:
         """Write down which inbox a company's folder belongs to, and refuse any other.
 
@@ -185,9 +209,10 @@ class Settings(BaseSettings):
     def make_folders(self) -> None:
         """Make every folder that a run writes to; the ones that hold people's data are closed to others (0700)."""
         self._claim_company_dir()
-        for path in (self.inbox_dir, self.landing_dir, self.quarantine_dir, self.warehouse_path.parent):
+        closed = (self.landing_dir, self.quarantine_dir, self.archive_dir, self.warehouse_path.parent)
+        for path in (self.inbox_dir, *closed):
             path.mkdir(parents=True, exist_ok=True)
-        for path in (self.landing_dir, self.quarantine_dir, self.warehouse_path.parent):
+        for path in closed:
             path.chmod(0o700)
         self.published_dir.mkdir(parents=True, exist_ok=True)
         self.dagster_home.mkdir(parents=True, exist_ok=True)
@@ -208,6 +233,9 @@ class Settings(BaseSettings):
             "SYMMETRY_INBOX": self.inbox,
             "SYMMETRY_DEFINITIONS": self.definitions,
             "SYMMETRY_CONTRACTS_DIR": self.contracts_dir,
+            "SYMMETRY_KEEP_ORIGINALS": self.keep_originals,
+            "SYMMETRY_ARCHIVE_DAYS": self.archive_days,
+            "SYMMETRY_SETTLE_SECONDS": self.settle_seconds,
             "SYMMETRY_MIN_RESPONDENTS": self.min_respondents,
             "SYMMETRY_MAX_QUARANTINE_SHARE": self.max_quarantine_share,
             "SYMMETRY_TIMEZONE": self.timezone,

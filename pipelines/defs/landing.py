@@ -1,6 +1,7 @@
 """Landing: extracts become typed, pseudonymised rows, and the first gate decides whether they may go on."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 
 import dagster as dg
@@ -10,15 +11,18 @@ from pipelines.defs.extracts import contracts_in_force, extract_key
 from pipelines.defs.gates import check_results
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace
+from pipelines.extracts.archive import expire
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.deliveries import Receipt, live_receipts
 from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.landing import create_landing_views, land_inbox, pending_fingerprint
 from pipelines.extracts.pseudonyms import load_or_create_key
+from pipelines.extracts.rotation import Landing, finish_rotation
 from pipelines.publication.inputs import nothing_new, settle_inputs
 from pipelines.settings import Settings
 
 GATE = "landing_gate"
+LEDGER = "delivery"
 OWNER = "team:data-engineering"
 
 
@@ -57,6 +61,15 @@ def _specs() -> list[dg.AssetSpec]:
             },
         )
         for name, entity in ENTITIES.items()
+    ] + [
+        dg.AssetSpec(
+            key=landing_key(LEDGER),
+            description="The ledger of deliveries in force: one row for each file that has landed and counts.",
+            group_name="landing",
+            owners=[OWNER],
+            kinds={"duckdb"},
+            skippable=True,
+        )
     ]
 
 
@@ -67,10 +80,14 @@ def landing(
     """Land what is new in the inbox; when nothing is new since the last publication, the run ends here."""
     settings = workspace.settings()
     contracts = contracts_in_force()
+    place = Landing(settings.landing_dir, settings.warehouse_path)
+    told = finish_rotation(place, settings.key_path, settings.key_from_environment())
+    if told:
+        say(context, told)
     if not config.force and nothing_new(settings, contracts):
         say(context, "Nothing new since the last publication: nothing is computed, nothing is published.")
         return
-    pending = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts)
+    pending = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
     key = load_or_create_key(settings.key_path, settings.key_from_environment())
     report = land_inbox(
         settings.inbox_dir,
@@ -78,8 +95,14 @@ def landing(
         settings.quarantine_dir,
         contracts,
         key,
+        archive=settings.archive_dir,
+        keep_originals=settings.originals_stay,
+        settle_seconds=settings.settle_seconds,
         progress=partial(say, context),
     )
+    expired = expire(settings.archive_dir, settings.archive_days, datetime.now(UTC))
+    if expired:
+        say(context, f"{len(expired)} original(s) older than {settings.archive_days} days left the archive")
     for refusal in report.refused:
         context.log.warning(f"{refusal.file} is refused ({refusal.reason}): {refusal.message}")
     by_name = {contract.full_name: contract for contract in contracts}
@@ -110,6 +133,19 @@ def landing(
                 "files refused in this run": refused,
             },
         )
+
+
+    yield dg.MaterializeResult(
+        asset_key=landing_key(LEDGER),
+        metadata={
+            "dagster/row_count": len(live),
+            "landed in this run": len(report.receipts),
+            "landed before": len(report.unchanged),
+            "files refused in this run": refused,
+            "originals archived in this run": len(report.archived),
+            "originals expired in this run": len(expired),
+        },
+    )
 
 
 def _months(receipts: list[Receipt]) -> str:

@@ -12,12 +12,14 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 
 from pipelines.extracts.contract import ROW_VERSION, SEQUENCE_ORIGIN, Column, Contract, Output
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity
 from pipelines.extracts.entities import Field as EntityField
 from pipelines.extracts.pseudonyms import pseudonym_in_sql, pseudonym_sql
-from pipelines.extracts.readers.base import RawTable, fetch_row, literal
+from pipelines.extracts.readers.base import Part, RawTable, fetch_row, literal
 
 _BLANKS = " \t\r\n\u00a0\u202f\ufeff"
 _TRUE = ("true", "1", "yes", "oui", "vrai", "y", "o", "t")
@@ -52,11 +54,17 @@ class Conformed:
 
 
 def conform(connection: duckdb.DuckDBPyConnection, raw: RawTable, contract: Contract) -> Conformed:
-    """Type, check and sort the rows of a raw table by the contract; nothing is written to disk."""
-    _find_duplicates(connection, raw)
-    connection.execute(f"CREATE TABLE typed AS {_typed_sql(raw, contract)}")
-    connection.execute("CREATE VIEW good AS SELECT * FROM typed WHERE _filter IS NULL AND _errors = ''")
-    connection.execute(f"CREATE TABLE quarantine AS {_quarantine_sql(raw, contract)}")
+    """Type, check and sort the rows of a raw table by the contract; nothing is written to disk.
+
+    The relations it makes (typed, good, quarantine, duplicates) replace those of an earlier call.
+    """
+    if raw.part is None:
+        _find_duplicates(connection, raw)
+    else:
+        _find_duplicates_among_parts(connection, raw, raw.part)
+    connection.execute(f"CREATE OR REPLACE TABLE typed AS {_typed_sql(raw, contract)}")
+    connection.execute("CREATE OR REPLACE VIEW good AS SELECT * FROM typed WHERE _filter IS NULL AND _errors = ''")
+    connection.execute(f"CREATE OR REPLACE TABLE quarantine AS {_quarantine_sql(raw, contract)}")
     filter_reasons = _counts(
         connection, "SELECT _filter, count(*) FROM typed WHERE _filter IS NOT NULL GROUP BY 1 ORDER BY 1"
     )
@@ -85,7 +93,7 @@ def _find_duplicates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> No
     """Number the later copies of identical rows. Only rows whose hash occurs twice are compared whole."""
     row = ", ".join(raw.identity)
     connection.execute(
-        f"""CREATE TABLE duplicates AS
+        f"""CREATE OR REPLACE TABLE duplicates AS
         WITH hashed AS (SELECT hash({row}) AS h FROM {raw.table}),
         twice AS (SELECT h FROM hashed GROUP BY h HAVING count(*) > 1),
         suspects AS (SELECT * FROM {raw.table} WHERE hash({row}) IN (SELECT h FROM twice))
@@ -95,6 +103,18 @@ def _find_duplicates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> No
     )
 
 
+def _find_duplicates_among_parts(connection: duckdb.DuckDBPyConnection, raw: RawTable, part: Part) -> None:
+    """Number the rows of a part that are copies of an earlier row of the file."""
+    rows = connection.sql(f"SELECT rowid AS place, {part.twins.hash_sql(raw.identity)} AS hash FROM {part.rows}")
+    found = rows.to_arrow_table()
+    hashes = np.empty(found.num_rows, dtype=np.uint64)
+    hashes[found.column("place").to_numpy()] = found.column("hash").to_numpy()
+    batch = pa.table({"_record": part.record_numbers(part.twins.later(hashes))})
+    connection.register("duplicates_batch", batch)
+    connection.execute("CREATE OR REPLACE TABLE duplicates AS SELECT * FROM duplicates_batch")
+    connection.unregister("duplicates_batch")
+
+
 # --- values -------------------------------------------------------------------------------------------
 
 
@@ -102,20 +122,25 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
     """Return the pass over the raw rows: trimmed, then missing, extracts, codes, types, bounds, errors.
 
     Each step is a projection of its own, because DuckDB evaluates an expression that stands twice in a CASE
-    twice; a name stands for a value already made. Columns per contract column i: s text without the missing
+    twice; a name stands for a value already made. Of bad rows, `_value` is the first bad value as read and `_row` the
+    whole row. Columns per contract column i: s text without the missing
     ones, x after the extract, p after the codes, w parsed, v the value.
     """
     columns = list(enumerate(contract.columns))
     number = {source: k for k, source in enumerate(raw.columns)}
-    trimmed = [f"{_trim_sql(sql)} AS r{number[source]}" for source, sql in raw.columns.items()]
+    trimmed = [f"{sql if raw.trimmed else _trim_sql(sql)} AS r{number[source]}" for source, sql in raw.columns.items()]
     texts = [
         f"{_text_sql(column, f'r{number[column.source]}' if column.source in number else None)} AS s{i}"
         for i, column in columns
     ]
-    keep: list[str] = ["_record", "_filter"]
-    body = f"""SELECT _record{"".join(", " + text for text in trimmed)} FROM {raw.table}
+    # The columns as read come along, for what the quarantine shows of a bad row; the others' are not made.
+    read = list(dict.fromkeys([*raw.identity, *raw.columns.values()]))
+    keep = ["_record", "_line"]
+    body = f"""SELECT {", ".join([*keep, *read, *trimmed])} FROM {raw.table}
         WHERE _record NOT IN (SELECT _record FROM duplicates)"""
-    body = f"SELECT _record, {_filter_sql(contract, number)} AS _filter, {', '.join(texts)} FROM ({body})"
+    kept = ", ".join(keep + read)
+    body = f"SELECT {kept}, {_filter_sql(contract, number)} AS _filter, {', '.join(texts)} FROM ({body})"
+    keep = [*keep, *read, "_filter"]
     steps = (
         ("s", None),
         ("x", lambda i, column: _extracted_sql(column, f"s{i}")),
@@ -135,10 +160,18 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
         keep += [f"{letter}{i}" for i, column in columns if make is None or make(i, column) is not None]
     errors = ", ".join([*(_error_sql(i, column, contract) for i, column in columns), *_output_errors(contract)])
     values = ", ".join(f"v{i}" for i, _ in columns)
-    body = f"SELECT _record, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
+    body = f"SELECT {kept}, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
     # A good row to which no output applies gives no landing row, so it must not count as landed.
     idle = f"CASE WHEN _errors = '' AND NOT ({_lands(contract)}) THEN 'nothing_to_land' END"
-    return f"SELECT * REPLACE (coalesce(_filter, {idle}) AS _filter) FROM ({body})"
+    body = f"SELECT * REPLACE (coalesce(_filter, {idle}) AS _filter) FROM ({body})"
+    bad = "_filter IS NULL AND _errors <> ''"
+    found = " ".join(
+        f"WHEN {i} THEN {raw.columns[column.source]}" for i, column in columns if column.source in raw.columns
+    )
+    first = "CAST(split_part(_errors, ':', 1) AS INTEGER)"
+    value = f"CASE {first} {found} END" if found else "CAST(NULL AS VARCHAR)"
+    return f"""SELECT * EXCLUDE ({", ".join(read)}), CASE WHEN {bad} THEN {value} END AS _value,
+        CASE WHEN {bad} THEN {raw.row_sql} END AS _row FROM ({body})"""
 
 
 def _trim_sql(text: str) -> str:
@@ -169,6 +202,9 @@ def _extracted_sql(column: Column, text: str) -> str:
     if column.extract is None:
         return text
     pattern = literal(column.extract.pattern)
+    whole = column.extract.pattern.startswith("^") and column.extract.pattern.endswith("$")
+    if whole and column.extract.replace == r"\1" and not set(column.extract.pattern) & set("|\\"):
+        return f"nullif(regexp_extract({text}, {pattern}, 1), '')"  # once through the text, not twice
     replaced = f"regexp_replace({text}, {pattern}, {literal(column.extract.replace)})"
     return f"CASE WHEN regexp_matches({text}, {pattern}) THEN nullif({replaced}, '') END"
 
@@ -277,7 +313,7 @@ def _list(texts: tuple[str, ...]) -> str:
 
 def _with_digit(text: str, parsed: str) -> str:
     """Guard a parsed moment: whatever the format, strptime takes the words epoch and infinity too."""
-    return f"CASE WHEN regexp_matches({text}, '[0-9]') THEN {parsed} END"
+    return f"CASE WHEN {text} BETWEEN '0' AND ':' OR regexp_matches({text}, '[0-9]') THEN {parsed} END"
 
 
 def _strptime(text: str, formats: tuple[str, ...]) -> str:
@@ -292,8 +328,9 @@ def _timestamp_sql(text: str, formats: tuple[str, ...], timezone: str) -> str:
     without = tuple(form for form in formats if "%z" not in form.lower())
     tries = []
     if with_offset:
-        # strptime's %z does not know the letter Z.
+        # strptime's %z does not know the letter Z. The first form as it stands is what most values have.
         spelt = f"CASE WHEN right({text}, 1) = 'Z' THEN left({text}, -1) || '+00' ELSE {text} END"
+        tries.append(f"make_timestamp(epoch_us({_strptime(text, with_offset[:1])}))")
         tries.append(f"make_timestamp(epoch_us({_strptime(spelt, with_offset)}))")
     if without:
         local = f"CAST({_strptime(text, without)} AS TIMESTAMP)"
@@ -436,11 +473,6 @@ def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
         for i, column in enumerate(contract.columns)
         for code, text in _texts(column, contract).items()
     )
-    values = " ".join(
-        f"WHEN {i} THEN r.{raw.columns[column.source]}"
-        for i, column in enumerate(contract.columns)
-        if column.source in raw.columns
-    )
     by_source: dict[str, list[int]] = {}
     for i, column in enumerate(contract.columns):
         by_source.setdefault(column.source, []).append(i)
@@ -451,14 +483,13 @@ def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
     )
     return f"""
         WITH bad AS (
-            SELECT _record, CAST(split_part(split_part(_errors, ';', 1), ':', 1) AS INTEGER) AS i,
-                split_part(split_part(_errors, ';', 1), ':', 2) AS code, concat_ws(', ', {names}) AS named
+            SELECT _record, _line, _value AS value, _row AS whole, concat_ws(', ', {names}) AS named,
+                CAST(split_part(_errors, ':', 1) AS INTEGER) AS i,
+                split_part(split_part(_errors, ';', 1), ':', 2) AS code
             FROM typed WHERE _filter IS NULL AND _errors <> ''),
         told AS (
-            SELECT r._record, r._line, k.source, CASE b.i {values} END AS value, b.code, k.told, b.named,
-                {raw.row_sql} AS whole
-            FROM bad AS b JOIN {raw.table} AS r ON r._record = b._record
-            JOIN (VALUES {lookup}) AS k (i, code, source, told) ON k.i = b.i AND k.code = b.code)
+            SELECT b._record, b._line, k.source, b.value, b.code, k.told, b.named, b.whole
+            FROM bad AS b JOIN (VALUES {lookup}) AS k (i, code, source, told) ON k.i = b.i AND k.code = b.code)
         SELECT _line AS line, _record AS record, source AS "column", value, code AS reason,
             CASE WHEN _line IS NULL THEN 'record ' || _record ELSE 'line ' || _line END
                 || ', column ' || source || ': '
@@ -504,12 +535,18 @@ def _texts(column: Column, contract: Contract) -> dict[str, str]:
 # --- landing rows -------------------------------------------------------------------------------------
 
 
-def landing_sql(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str, version: datetime
-) -> str:
-    """Return the SELECT of the landing rows of one entity: its fields in order, `_record` and `_version`.
+#: Most pseudonyms of one field that are kept from one part of a file to the next.
+_NAMES = 2_000_000
 
-    `version` is the delivery's, for rows that do not state their own.
+
+def landing_selects(
+    connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str, version: datetime
+) -> list[tuple[str, bool]]:
+    """Return the SELECT of the landing rows of each output of one entity, and whether it is of distinct rows.
+
+    Columns: the entity's fields in order, `_record` and `_version`. Distinct rows are so within `good`; where it is
+    a part of a file, `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's, for
+    rows that do not state their own.
 
     Makes tables on the way, so that a pseudonym is made once per source row, or once per distinct identifier
     where identifiers repeat. The connection must hold the pseudonym key (`pseudonyms.bind_key`).
@@ -526,13 +563,14 @@ def landing_sql(
             f"{version_sql(contract, version)} AS _version FROM {base} WHERE {_active(output, item, position)}"
             for item, turned in zip(items, output.reversed_items(), strict=True)
         )
-        if output.distinct:
-            names = ", ".join(f'"{name}"' for name in entity.names)
-            select = (
-                f"SELECT {names}, min(_record) AS _record, max(_version) AS _version FROM ({select}) GROUP BY {names}"
-            )
-        selects.append(f"({select})")
-    return " UNION ALL ".join(selects)
+        selects.append((distinct_sql(entity, f"({select})") if output.distinct else select, output.distinct))
+    return selects
+
+
+def distinct_sql(entity: Entity, rows: str) -> str:
+    """Return the SELECT of the distinct ones of landing rows, each with its first record and latest version."""
+    names = ", ".join(f'"{name}"' for name in entity.names)
+    return f"SELECT {names}, min(_record) AS _record, max(_version) AS _version FROM {rows} GROUP BY {names}"
 
 
 def version_sql(contract: Contract, version: datetime) -> str:
@@ -576,18 +614,23 @@ def _with_pseudonyms(
             if domain == BY_SIDE:
                 domain = "client" if side == "=client" else "employee"
             names, value = f"names_{number}_{field.name}", f"v{position[reference]}"
-            connection.execute(
-                f"""CREATE TABLE {names} AS SELECT {value} AS known,
-                {pseudonym_sql(f"CAST({value} AS VARCHAR)", domain)} AS {name}
-                FROM (SELECT DISTINCT {value} FROM {good} WHERE {value} IS NOT NULL)"""
-            )
+            # The names of the parts before are at hand, as long as they are not too many.
+            made_sql = f"""SELECT known, {pseudonym_sql("CAST(known AS VARCHAR)", domain)} AS {name}
+                FROM (SELECT DISTINCT {value} AS known FROM {good} WHERE {value} IS NOT NULL)"""
+            known = connection.execute(
+                "SELECT estimated_size FROM duckdb_tables() WHERE table_name = $1", [names]
+            ).fetchall()
+            if known and known[0][0] <= _NAMES:
+                connection.execute(f"INSERT INTO {names} {made_sql} ANTI JOIN {names} USING (known)")
+            else:
+                connection.execute(f"CREATE OR REPLACE TABLE {names} AS {made_sql}")
             made += f", {names}.{name}"
             joins += f" LEFT JOIN {names} ON {names}.known = g.{value}"
         ready[field.name] = name
     if not made:
         return good, ready
     kind = "TABLE" if len(items) > 1 else "VIEW"
-    connection.execute(f"CREATE {kind} base_{number} AS SELECT g.*{made} FROM {good} AS g{joins}")
+    connection.execute(f"CREATE OR REPLACE {kind} base_{number} AS SELECT g.*{made} FROM {good} AS g{joins}")
     return f"base_{number}", ready
 
 

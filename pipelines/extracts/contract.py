@@ -12,6 +12,7 @@ import fnmatch
 import hashlib
 import math
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -32,6 +33,7 @@ from pydantic import (
 )
 
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity, FieldType
+from pipelines.extracts.json_names import problem_of
 
 #: The contracts that ship with the project.
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
@@ -81,9 +83,18 @@ class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _codec(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError(f"unknown encoding {name!r}; use a Python codec such as utf-8 or cp1252") from error
+
+
 class FileFormat(_Model):
     """How the bytes of the file are laid out; a packed file (.gz, .zst, .zip) is unpacked first.
 
+    `encoding`: the one the text has, or a list of those it may have, of which the first that fits the bytes is
+    taken (`other_encodings` holds the rest of the list).
     `skip_rows_before_header`, `skip_rows_after_header`: rows that are neither names nor data. `header_rows`: 2
     where the names stand in two rows, an upper one whose blanks repeat the name on their left, and a lower one:
     the column is then called `upper [lower]`. `sheet`: the sheet of a workbook (the first when blank). `labels`:
@@ -95,6 +106,7 @@ class FileFormat(_Model):
     delimiter: str = ","
     quote: str = '"'
     encoding: str = "utf-8"
+    other_encodings: tuple[str, ...] = ()
     decimal: Literal[".", ","] = "."
     thousands: Literal["", " ", ",", ".", "'"] = ""
     skip_rows_before_header: Annotated[int, Field(ge=0, le=50)] = 0
@@ -121,13 +133,23 @@ class FileFormat(_Model):
             raise ValueError("the quote must be one ASCII character, or '' where the file quotes nothing")
         return value
 
+    @model_validator(mode="before")
+    @classmethod
+    def _encodings(cls, value: object) -> object:
+        if isinstance(value, dict) and isinstance(value.get("encoding"), list) and value["encoding"]:
+            first, *others = value["encoding"]
+            return {**value, "encoding": first, "other_encodings": others}
+        return value
+
     @field_validator("encoding")
     @classmethod
     def _encoding(cls, value: str) -> str:
-        try:
-            return codecs.lookup(value).name
-        except LookupError as error:
-            raise ValueError(f"unknown encoding {value!r}; use a Python codec such as utf-8 or cp1252") from error
+        return _codec(value)
+
+    @field_validator("other_encodings")
+    @classmethod
+    def _each_encoding(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_codec(name) for name in value)
 
     @model_validator(mode="after")
     def _marks(self) -> FileFormat:
@@ -333,25 +355,39 @@ class VersionFrom(_Model):
         return self
 
     def of_name(self, file_name: str) -> datetime | None:
-        """Return the version that a file's name states (a number counts as seconds from 1970), or None."""
+        """Return the version that a file's name states (a number counts as seconds from 1970), or None.
+
+        A name that ends in `_v2` before its suffix is that of a correction: later than the same without, or `_v1`,
+        by so many microseconds, and so earlier than the next date or number.
+        """
         pattern = self.file_date or self.file_sequence
         found = re.search(pattern, file_name) if pattern is not None else None
         if found is None:
             return None
         try:
             if self.file_sequence is not None:
-                return SEQUENCE_ORIGIN + timedelta(seconds=int(found.group(1)))
-            return datetime.strptime(found.group(1), self.format)
+                version = SEQUENCE_ORIGIN + timedelta(seconds=int(found.group(1)))
+            else:
+                version = datetime.strptime(found.group(1), self.format)
+            correction = _CORRECTION.search(file_name)
+            return version + timedelta(microseconds=int(correction.group(1)) if correction else 0)
         except (ValueError, OverflowError):
             return None
 
+
+#: The end of the name of a corrected file, before its suffix.
+_CORRECTION = re.compile(r"_v([0-9]{1,5})(?:\.[^.]*)?$", re.IGNORECASE)
 
 #: A sequence number n counts as n seconds after this, so that versions of every kind sort alike.
 SEQUENCE_ORIGIN = datetime(1970, 1, 1)
 
 
 class Scale(_Model):
-    """A scale of answers: the lowest and the highest number, and the numbers that answers in words stand for."""
+    """A scale of answers: the lowest and the highest number, and the numbers that answers in words stand for.
+
+    `codes`: words of one language or several -> their number; with codes, a number itself is read only where it is
+    among them. `missing`: texts that stand for no answer.
+    """
 
     min: str
     max: str
@@ -363,6 +399,37 @@ class Scale(_Model):
     @classmethod
     def _one_or_many(cls, value: object) -> object:
         return (value,) if isinstance(value, str) else value
+
+    def check(self, where: tuple[str, ...]) -> None:
+        """Raise _SemanticError, at the part of the scale at `where`, for numbers and codes that do not fit together."""
+        low, high = self._number(self.min, (*where, "min")), self._number(self.max, (*where, "max"))
+        if low >= high:
+            raise _SemanticError(f"min {self.min} must be below max {self.max}", *where, "min")
+        missing = {text.strip().casefold() for text in self.missing}
+        known: set[str] = set()
+        for word, number in self.codes.items():
+            place, folded = (*where, "codes", word), word.strip().casefold()
+            if not folded:
+                raise _SemanticError("a blank answer is no answer and needs no code", *place)
+            if folded in known:
+                raise _SemanticError(f"the code {word!r} stands twice when capitals are ignored", *place)
+            if folded in missing:
+                raise _SemanticError(f"{word!r} is a code and is missing; leave one out", *place)
+            if not low <= self._number(number, place) <= high:
+                raise _SemanticError(
+                    f"the code {word!r} stands for {number}, which is not from {self.min} to {self.max}", *place
+                )
+            known.add(folded)
+
+    def _number(self, text: str, where: tuple[str, ...]) -> float:
+        try:
+            value = float(int(text)) if self.type == "integer" else float(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value):
+            kind = "whole number" if self.type == "integer" else "number"
+            raise _SemanticError(f"{text!r} is not a {kind}", *where)
+        return value
 
 
 class Question(_Model):
@@ -387,24 +454,44 @@ class Question(_Model):
         """The question's code in the landing: its own, or the name of its column."""
         return self.question or self.source
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name the column may bear in a file, the preferred one first."""
+        return (self.source, *self.aliases)
+
+
+def folded_name(name: str) -> str:
+    """Return a column's name as files are searched for it: capitals, blanks and the shape of apostrophes count not."""
+    return " ".join(unicodedata.normalize("NFKC", name).replace("’", "'").split()).casefold()
+
 
 class Survey(_Model):
     """A questionnaire: who answers, the scales, the questions, and which items are worded the other way round.
 
     It stands for the columns and the output it gives (`expanded`); the contract's own columns say the rest
     (response_id, respondent_id, unit_id, answered_at, population, role), by the names of those fields.
+    `fields`: what an export does not say but all its answers share, as in an output (`{answered_at: "=2026-03-01"}`).
     """
 
     side: Literal["client", "collaborator"]
     role: Annotated[Literal["client", "collaborator", "manager"] | None, Optional_] = None
     perspective: Literal["own", "estimate"] = "own"
+    fields: dict[str, str] = {}
     scales: Annotated[dict[str, Scale], Field(min_length=1)]
     questions: Annotated[tuple[Question, ...], Field(min_length=1)]
     reversed: tuple[str, ...] = ()
 
+    @field_validator("reversed", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _fits(self) -> Survey:
+        for name, scale in self.scales.items():
+            scale.check(("survey", "scales", name))
         codes = [question.code for question in self.questions]
+        read: dict[str, str] = {}
         for index, question in enumerate(self.questions):
             if question.scale not in self.scales:
                 raise _SemanticError(
@@ -413,16 +500,29 @@ class Survey(_Model):
                 )
             if question.code in codes[:index]:
                 raise _SemanticError(f"the question {question.code!r} stands twice", "survey", "questions", index)
+            for name in {folded_name(name) for name in question.names}:
+                if name in read:
+                    raise _SemanticError(
+                        f"the questions {read[name]!r} and {question.code!r} read a column of the same name; one "
+                        "answer is counted once, so leave one out",
+                        *("survey", "questions", index),
+                    )
+                read[name] = question.code
         for index, code in enumerate(self.reversed):
             if code not in codes:
                 raise _SemanticError(f"reversed: no question is called {code!r}", "survey", "reversed", index)
         return self
 
-    def expanded(self, own: Sequence[str]) -> tuple[list[dict[str, object]], dict[str, object]]:
+    def expanded(
+        self, own: Sequence[dict[str, object]], decimal: str = "."
+    ) -> tuple[list[dict[str, object]], dict[str, object]]:
         """Return the columns and the output the questionnaire stands for, as a contract would write them.
 
-        `own`: the fields that the contract's own columns give.
+        `own`: the contract's own columns, as written; `decimal`: the decimal mark of the file's numbers. Raises
+        _SemanticError where the columns say what the questionnaire says too.
         """
+        given = {str(column.get("field")) for column in own}
+        self._stands_apart(own)
         columns: list[dict[str, object]] = []
         each: list[dict[str, str]] = []
         for number, question in enumerate(self.questions, start=1):
@@ -434,7 +534,7 @@ class Survey(_Model):
                 "type": scale.type,
                 "min": scale.min,
                 "max": scale.max,
-                "codes": scale.codes,
+                "codes": {word: number.replace(".", decimal) for word, number in scale.codes.items()},
                 "missing": list(scale.missing),
                 "optional": str(question.optional),
             }
@@ -452,10 +552,60 @@ class Survey(_Model):
             if question.perspective is not None:
                 item["perspective"] = f"={question.perspective}"
             each.append(item)
-        fields = {"side": f"={self.side}", "role": f"={self.role or self.side}", "perspective": f"={self.perspective}"}
+        said = {"side": f"={self.side}", "perspective": f"={self.perspective}"} | self.fields
+        if self.role is not None:
+            said["role"] = f"={self.role}"
         entity = ENTITIES["survey_answer"]
-        fields |= {name: name for name in entity.names if name in own}
+        for name in said:
+            if name in given:
+                where = ("fields", name) if name in self.fields else (name,)
+                raise _SemanticError(
+                    f"{name} is said by the questionnaire and by a column; leave one out", "survey", *where
+                )
+        fields = {"role": f"={self.side}"} | {name: name for name in entity.names if name in given} | said
+        self._check_fields(entity)
+        missing = [field.name for field in entity.fields if field.required and field.name not in {*fields, *each[0]}]
+        # A field of another name may be one misspelt: the contract says so at its line.
+        if missing and given <= {*entity.names}:
+            raise _SemanticError(
+                f"{entity.name}.{missing[0]} must not be null but nothing gives it; add a column of that field",
+                "survey",
+            )
         return columns, {"entity": entity.name, "fields": fields, "each": each}
+
+    def _check_fields(self, entity: Entity) -> None:
+        """Refuse shared fields that are no constants of the entity's."""
+        for name, reference in self.fields.items():
+            where = ("survey", "fields", name)
+            if name not in entity.names:
+                raise _SemanticError(
+                    f"{entity.name} has no field {name!r}; its fields are {', '.join(entity.names)}", *where
+                )
+            if not reference.startswith("="):
+                raise _SemanticError(f'what all answers share is a constant, written "={reference}"', *where)
+            _check_reference(entity, name, reference, {}, where)
+
+    def _stands_apart(self, own: Sequence[dict[str, object]]) -> None:
+        """Refuse an answer that is read as something else too, and a column by a name the questionnaire gives."""
+        taken = {f"answer_{number}" for number in range(1, len(self.questions) + 1)}
+        questions = {
+            folded_name(name): index for index, question in enumerate(self.questions) for name in question.names
+        }
+        for position, column in enumerate(own):
+            if column.get("field") in taken:
+                raise _SemanticError(
+                    f"the field {column['field']!r} is a name that the questionnaire gives; choose another",
+                    *("columns", position),
+                )
+            aliases = column.get("aliases", [])
+            for name in [column.get("source"), *(aliases if isinstance(aliases, list) else [aliases])]:
+                index = questions.get(folded_name(str(name)))
+                if index is not None:
+                    raise _SemanticError(
+                        f"the column {name!r} is read as {column.get('field')!r} and as the answer to "
+                        f"{self.questions[index].code!r}; leave one out",
+                        *("columns", position),
+                    )
 
 
 class Contract(_Model):
@@ -547,6 +697,9 @@ class Contract(_Model):
             if column.field in columns:
                 raise _SemanticError(f"two columns give the field {column.field!r}", "columns", index)
             columns[column.field] = column
+            for name in column.names if self.format.type in {"json", "jsonl"} else ():
+                if problem_of(name):
+                    raise _SemanticError(str(problem_of(name)), "columns", index)
         outputs = [
             (output, ("outputs", index) if self.outputs else ("name",))
             for index, output in enumerate(self.resolved_outputs())
@@ -570,9 +723,11 @@ class Contract(_Model):
             _check_output(output, columns, where)
         self._durations_begin_somewhere(columns)
         self._keeps_identities()
-        if self.delivery == "snapshot" and self.version_from is None:
+        if self.delivery == "snapshot" and (self.version_from is None or self.version_from.file_date is None):
             raise _SemanticError(
-                "a snapshot must say of which day it is: state version_from, or `delivery: delta`", "delivery"
+                "a snapshot must say of which day it is: state version_from with the date in the file's name, or "
+                "`delivery: delta`",
+                "delivery",
             )
         return self
 
@@ -768,7 +923,8 @@ def _expand(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     """Write out what `survey` and a `version_from` by column stand for.
 
     Returns the document, and how many columns, outputs and questions the file itself has. Raises ValidationError
-    for a questionnaire that is wrong in itself; what is not even of the right shape is left to the contract's model.
+    for a questionnaire that is wrong in itself, and _SemanticError for one that does not fit the contract's columns;
+    what is not even of the right shape is left to the contract's model.
     """
     columns, outputs = document.get("columns"), document.get("outputs", [])
     written = {"columns": 0, "outputs": 0, "questions": 0}
@@ -778,8 +934,10 @@ def _expand(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
     columns, outputs = list(columns), list(outputs)
     if isinstance(document.get("survey"), dict):
         survey = Survey.model_validate(document["survey"])
-        own = [str(column.get("field")) for column in columns if isinstance(column, dict)]
-        more, output = survey.expanded(own)
+        own = [column for column in columns if isinstance(column, dict)]
+        layout = document.get("format")
+        decimal = layout.get("decimal") if isinstance(layout, dict) else None
+        more, output = survey.expanded(own, "," if decimal == "," else ".")
         written["questions"] = len(more)
         columns += more
         outputs.append(output)
@@ -817,10 +975,12 @@ def load_contract(path: Path) -> Contract:
     try:
         expanded, written = _expand(document)
         contract = Contract.model_validate(expanded)
+    except _SemanticError as error:
+        where = ".".join(str(step) for step in error.where)
+        raise ContractError(f"{path}, line {_line_of(node, error.where)}: {where}: {error}") from error
     except ValidationError as error:
-        if error.title == Survey.__name__:
-            raise ContractError("\n".join(_problems(error, node, path, written, ("survey",)))) from error
-        raise ContractError("\n".join(_problems(error, node, path, written))) from error
+        within = ("survey",) if error.title == Survey.__name__ else ()
+        raise ContractError("\n".join(_problems(error, node, path, written, within))) from error
     return contract.model_copy(update={"path": path, "fingerprint": hashlib.sha256(content).hexdigest()})
 
 

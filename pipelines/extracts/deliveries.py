@@ -9,9 +9,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -22,6 +24,9 @@ RECEIPTS = "_receipts"
 
 #: What the last pass over the inbox refused.
 REFUSED = "_refused.json"
+
+#: Every refusal there ever was, one JSON object a line.
+REFUSED_LEDGER = "_refused_ledger.jsonl"
 
 _CHUNK = 1 << 22
 
@@ -34,26 +39,32 @@ class Receipt(BaseModel):
     """What one delivery brought, proven: read = landed + quarantined + duplicates + filtered (source rows).
 
     `outputs` counts landing rows per entity (one source row may give several). `version` orders deliveries
-    of one source (naive, UTC); `returned` is the version in the file name where the same content had landed
-    under an earlier one. `key_check` tells the pseudonym key from others ('' in older receipts). `months` are
-    the calendar months ('YYYY-MM', in the contract's time zone) of the landed events. `personal` says, per
-    source column, 'pseudonymised' or 'dropped'.
+    of one source (naive, UTC); `named` is the version that the file's name states, if it does. `name` is the file
+    name that the contract was found by, `file` what people are told (`export.zip/cases.csv`); `original` is the
+    file's place in the archive, '' where it was left in the inbox. `cut_off`: the file ends in the middle of a
+    row. `max_quarantine_share` is the contract's own limit, if it states one. `sha256` and `bytes` are of the
+    content, unpacked. `key_check` tells the pseudonym key from others ('' in older receipts). `months` are the
+    calendar months ('YYYY-MM', in the contract's time zone) of the landed events.
+    `personal` says, per source column, 'pseudonymised' or 'dropped'.
     """
 
     model_config = ConfigDict(extra="ignore")
 
     delivery_id: str
     file: str
+    name: str = ""
+    original: str = ""
     bytes: int
     sha256: str
     system: str
     contract: str
     contract_version: int
-    delivery: str = "snapshot"
+    delivery: str = "delta"
     definitions: str | None = None
+    max_quarantine_share: float | None = None
     landed_at: datetime
     version: datetime
-    returned: datetime | None = None
+    named: datetime | None = None
     key_check: str = ""
     read: int
     landed: int
@@ -76,31 +87,25 @@ class Receipt(BaseModel):
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """SHA-256 of a file's bytes (hex), its size in bytes, and the hash state to go on from."""
+    """SHA-256 of some content (hex) and its size in bytes."""
 
     sha256: str
     bytes: int
-    state: hashlib._Hash
 
-    def delivery_id(self, contract: Contract, returned: datetime | None = None) -> str:
-        """Return the id of this file read under that contract (see Receipt.returned): 16 hex characters."""
-        digest = self.state.copy()
-        digest.update(contract.full_name.encode())
-        digest.update(contract.fingerprint.encode())
-        if returned is not None:
-            digest.update(returned.isoformat().encode())
-        return digest.hexdigest()[:16]
+    def delivery_id(self, contract: Contract, named: datetime | None = None) -> str:
+        """Return the id of this content read under that contract as that version: 16 hex characters."""
+        parts = [self.sha256, contract.full_name, contract.fingerprint, named.isoformat() if named else ""]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def fingerprint(path: Path) -> Fingerprint:
-    """Hash a file by chunks (constant memory). OSError when it cannot be read."""
+def fingerprint(stream: BinaryIO) -> Fingerprint:
+    """Hash a stream by chunks (constant memory). OSError when it cannot be read."""
     digest = hashlib.sha256()
     size = 0
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-    return Fingerprint(digest.hexdigest(), size, digest)
+    while chunk := stream.read(_CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+    return Fingerprint(digest.hexdigest(), size)
 
 
 def read_receipts(landing_dir: Path) -> list[Receipt]:
@@ -122,10 +127,10 @@ def read_receipts(landing_dir: Path) -> list[Receipt]:
 def live_receipts(landing_dir: Path) -> list[Receipt]:
     """Return the receipts whose rows count: those that no later landing supersedes.
 
-    Of two live ones of the same bytes and contract (a run was cut between two receipts) the later counts.
+    Of two live ones of the same content, contract and version (a run was cut between two receipts) the later counts.
     """
     live = {
-        (receipt.sha256, receipt.contract, receipt.returned): receipt
+        (receipt.sha256, receipt.contract, receipt.named): receipt
         for receipt in read_receipts(landing_dir)
         if receipt.superseded_by is None
     }
@@ -177,7 +182,46 @@ def read_refusals(landing_dir: Path, inbox: Path) -> list[Refusal]:
         return []
     refusals = [Refusal.model_validate(item) for item in json.loads(path.read_text(encoding="utf-8"))]
     here = {shown_name(file) for file in inbox.iterdir()} if inbox.is_dir() else set()
-    return [refusal for refusal in refusals if refusal.file in here]
+    return [refusal for refusal in refusals if refusal.file in here or refusal.file.split("/")[0] in here]
+
+
+class RefusedDelivery(Refusal):
+    """A refusal as the ledger keeps it: when it was first said (naive, UTC), and of which content where known."""
+
+    at: datetime
+    sha256: str = ""
+    bytes: int = 0
+
+
+def record_refusals(landing_dir: Path, refused: Sequence[RefusedDelivery]) -> None:
+    """Add refusals to the ledger; what stands there already (same file, content and reason) is not said twice."""
+    if not refused:
+        return
+    known = {(entry.file, entry.sha256, entry.reason) for entry in refused_deliveries(landing_dir)}
+    new = [entry for entry in refused if (entry.file, entry.sha256, entry.reason) not in known]
+    if not new:
+        return
+    (landing_dir / RECEIPTS).mkdir(parents=True, exist_ok=True)
+    with (landing_dir / REFUSED_LEDGER).open("a", encoding="utf-8") as file:
+        file.writelines(entry.model_dump_json() + "\n" for entry in new)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def refused_deliveries(landing_dir: Path) -> list[RefusedDelivery]:
+    """Return every refusal of the ledger, the oldest first.
+
+    Raises DamagedReceiptError when the ledger cannot be read.
+    """
+    path = landing_dir / REFUSED_LEDGER
+    if not path.is_file():
+        return []
+    try:
+        # A run that was killed while writing leaves half a line, which says nothing.
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [RefusedDelivery.model_validate_json(line) for line in lines if line.endswith("\n")]
+    except ValidationError as error:
+        raise DamagedReceiptError(f"{path}: this ledger is damaged. Please move it away; it is begun anew.") from error
 
 
 #: What stands in `superseded_by` of a delivery that was taken back by hand.

@@ -6,32 +6,39 @@ which contract, as which version, and the receipt that makes the delivery exist,
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet as pq
 
-from pipelines.extracts.conformer import Conformed, conform, landing_sql
-from pipelines.extracts.contract import Contract
-from pipelines.extracts.entities import ENTITIES
-from pipelines.extracts.pseudonyms import bind_key
-from pipelines.extracts.readers import DeliveryError, RawTable, read
-from pipelines.extracts.readers.base import fetch_row, file_literal, literal
+from pipelines.extracts.conformer import Conformed, conform, distinct_sql, landing_selects
+from pipelines.extracts.contract import Column, Contract, Filter
+from pipelines.extracts.entities import ENTITIES, Entity
+from pipelines.extracts.personal import personal_by_name
+from pipelines.extracts.pseudonyms import Keys, bind_key
+from pipelines.extracts.readers import DeliveryError, RawTable, read, with_encoding
+from pipelines.extracts.readers.base import file_literal, literal
+from pipelines.extracts.readers.delimited import read_parts
+from pipelines.extracts.readers.json_documents import file_names
+from pipelines.extracts.twins import FalseTwinsError
 
 #: Written straight to our own temporary name (so its mode stays ours); level 1 is half the time of level 3.
-_PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false"
+PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false"
 
-#: Source column names that tell of people, to say in the receipt that they were dropped.
-_PERSONAL = re.compile(
-    r"(^|[^a-z])(first|last|middle|full|user|sur|contact|employee|supplied)?[ _]?(name|nom|prenom|prénom|"
-    r"salutation)($|[^a-z])|e-?mail|courriel|phone|t[ée]l[ée]phone|mobile|fax|street|adresse|address|ip_?adr|"
-    r"birth|naissance|latitude|longitude|iban|nir\b|ssn",
-    re.IGNORECASE,
-)
+#: Rows of one row group of a Parquet file.
+_ROW_GROUP = 131_072
+
+#: Times a file is read, should two different rows have one hash (hardly ever in a lifetime).
+_ATTEMPTS = 3
+
+#: Seconds between two words on how far a file is.
+_TELL_EVERY = 3.0
 
 
 @dataclass(frozen=True)
@@ -74,37 +81,225 @@ def take_in(
     version: datetime,
     landing_dir: Path,
     quarantine_dir: Path,
-    key: bytes,
+    key: Keys,
+    progress: Callable[[str], None] | None = None,
+    work: Path | None = None,
 ) -> Taken:
     """Read one plain file and write its landing and quarantine files (no receipt).
 
     `shown` is the file's name as people know it; `version` orders the delivery among those of its source.
+    `progress` is told the rows so far and the rate, every few seconds. A delimited file is taken in part by part, so
+    that memory grows by some tens of bytes a row only; any other is held whole. What is set down on the way goes to a
+    folder of its own below `work` (the system's folder for temporary files when None).
+
     Raises DeliveryError when the file must be refused; then nothing of it is left behind that a receipt names.
     """
-    with tempfile.TemporaryDirectory(prefix="symmetry_landing_") as work:
-        workdir = Path(work)
-        with open_workspace(workdir) as connection:
-            raw = read(path, contract, connection, workdir)
-            conformed = conform(connection, raw, contract)
-            _prove(shown, raw, conformed)
-            connection.execute("SET preserve_insertion_order = false")
-            bind_key(connection, key)
-            outputs, months = _write_entities(connection, contract, conformed, landing_dir, delivery_id, version)
-            _write_quarantine(connection, contract, conformed, quarantine_dir, delivery_id, shown)
-            personal = _personal(contract, _file_columns(connection, raw))
-    return Taken(
-        read=raw.records_read,
-        landed=conformed.landed,
-        quarantined=conformed.quarantined,
-        duplicates=conformed.duplicates,
-        filtered=conformed.filtered,
-        outputs=outputs,
-        months=months,
-        reasons=conformed.reasons,
-        filter_reasons=conformed.filter_reasons,
-        personal=personal,
-        cut_off=raw.cut_off,
+    for salt in range(_ATTEMPTS):
+        try:
+            with (
+                tempfile.TemporaryDirectory(prefix="symmetry_landing_", dir=work) as own,
+                open_workspace(Path(own)) as connection,
+            ):
+                bind_key(connection, key)
+                intake = _Intake(connection, contract, shown, delivery_id, version, landing_dir, quarantine_dir)
+                with intake.files:
+                    for raw in _parts(path, contract, connection, Path(own), salt):
+                        intake.take(raw)
+                        if progress is not None:
+                            intake.tell(progress)
+                    return intake.finish()
+        except FalseTwinsError:
+            continue
+    raise DeliveryError(
+        "fault",
+        f"{shown}: rows that differ were taken for copies of each other, {_ATTEMPTS} times. Nothing was landed; please "
+        "report this as a fault.",
     )
+
+
+def _parts(
+    path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, salt: int
+) -> Iterator[RawTable]:
+    """Yield the raw tables of a file, one after the other. Raises DeliveryError, FalseTwinsError."""
+    contract = with_encoding(path, contract)
+    if contract.format.type != "csv":
+        yield read(path, contract, connection, workdir)
+        return
+    raw = None
+    for raw in read_parts(path, contract, connection, workdir, salt):
+        yield raw
+    if raw is not None and raw.part is not None:
+        raw.part.twins.verify()
+
+
+class _Files:
+    """The Parquet files of one delivery, written under temporary names; none is left unless all are moved in place."""
+
+    def __init__(self) -> None:
+        self._targets: dict[Path, tuple[Path, pq.ParquetWriter]] = {}
+
+    def __enter__(self) -> _Files:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for temporary, writer in self._targets.values():
+            writer.close()
+            temporary.unlink(missing_ok=True)
+
+    def append(
+        self, target: Path, rows: duckdb.DuckDBPyRelation, spelt_out: Sequence[str], *, private: bool = False
+    ) -> int:
+        """Write rows at the end of a file; return how many.
+
+        `spelt_out`: columns whose values hardly repeat, written without a dictionary. `private`: for the owner only.
+        """
+        table = rows.to_arrow_table()
+        if target not in self._targets:
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
+            temporary = target.with_name(f".{target.stem}.tmp")
+            temporary.unlink(missing_ok=True)
+            temporary.touch(mode=0o600 if private else 0o666)
+            coded = [name for name in table.schema.names if name not in spelt_out]
+            writer = pq.ParquetWriter(
+                temporary, table.schema, compression="zstd", compression_level=1, use_dictionary=coded
+            )
+            self._targets[target] = (temporary, writer)
+        self._targets[target][1].write_table(table, row_group_size=_ROW_GROUP)
+        return int(table.num_rows)
+
+    def close(self) -> dict[Path, Path]:
+        """End the files; return target -> where it is until `move`."""
+        for _, writer in self._targets.values():
+            writer.close()
+        return {target: temporary for target, (temporary, _) in self._targets.items()}
+
+    def move(self) -> None:
+        """Move the files to where they belong."""
+        for target, (temporary, _) in self._targets.items():
+            temporary.replace(target)
+
+
+class _Intake:
+    """The taking in of one file, part after part."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        contract: Contract,
+        shown: str,
+        delivery_id: str,
+        version: datetime,
+        landing_dir: Path,
+        quarantine_dir: Path,
+    ) -> None:
+        self.files = _Files()
+        self._connection = connection
+        self._contract = contract
+        self._shown = shown
+        self._delivery_id = delivery_id
+        self._version = version
+        self._landing_dir = landing_dir
+        self._quarantine = quarantine_dir / f"{delivery_id}.parquet"
+        self._entities = list(dict.fromkeys(output.entity for output in contract.resolved_outputs()))
+        self._outputs = dict.fromkeys(self._entities, 0)
+        self._distinct: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._filter_reasons: Counter[str] = Counter()
+        self._personal: dict[str, str] | None = None
+        self._cut_off = False
+        self._started = self._told = time.monotonic()
+
+    def take(self, raw: RawTable) -> None:
+        """Conform one raw table and write its rows. Raises DeliveryError."""
+        conformed = conform(self._connection, raw, self._contract)
+        _prove(self._shown, raw, conformed)
+        for name in self._entities:
+            self._write_entity(ENTITIES[name], conformed)
+        if conformed.quarantined:
+            self._write_quarantine(conformed)
+        self._counts["read"] += raw.records_read
+        for what in ("landed", "quarantined", "duplicates", "filtered"):
+            self._counts[what] += getattr(conformed, what)
+        self._reasons.update(conformed.reasons)
+        self._filter_reasons.update(conformed.filter_reasons)
+        self._cut_off = raw.cut_off
+        if self._personal is None:
+            self._personal = _personal(self._contract, file_names(self._connection, raw))
+
+    def tell(self, progress: Callable[[str], None]) -> None:
+        """Say how far it is, if the last time is long enough ago."""
+        now = time.monotonic()
+        if now - self._told >= _TELL_EVERY:
+            self._told = now
+            rows = self._counts["read"]
+            progress(f"{self._shown}: {rows:,} rows, {rows / (now - self._started):,.0f} rows/s")
+
+    def finish(self) -> Taken:
+        """Write what is known only at the end, put the files in their place, and return the account."""
+        for number, (table, name) in enumerate(sorted(self._distinct.items())):
+            rows = distinct_sql(ENTITIES[name], table)
+            self._append(ENTITIES[name], f"({rows}) AS distinct_rows_{number}")
+        written = self.files.close()
+        months = _months(self._connection, self._contract, self._landing_files(written))
+        self.files.move()
+        if self._quarantine not in written:
+            self._quarantine.unlink(missing_ok=True)
+        return Taken(
+            read=self._counts["read"],
+            landed=self._counts["landed"],
+            quarantined=self._counts["quarantined"],
+            duplicates=self._counts["duplicates"],
+            filtered=self._counts["filtered"],
+            outputs=self._outputs,
+            months=months,
+            reasons=dict(sorted(self._reasons.items())),
+            filter_reasons=dict(sorted(self._filter_reasons.items())),
+            personal=self._personal or {},
+            cut_off=self._cut_off,
+        )
+
+    def _landing_files(self, written: dict[Path, Path]) -> dict[str, Path]:
+        return {name: written[self._target(name)] for name in self._entities}
+
+    def _target(self, entity: str) -> Path:
+        return self._landing_dir / entity / f"{self._delivery_id}.parquet"
+
+    def _write_entity(self, entity: Entity, conformed: Conformed) -> None:
+        """Write the landing rows of one entity; distinct ones are kept, because the next part may repeat them."""
+        selects = landing_selects(self._connection, self._contract, entity, conformed.good, self._version)
+        for number, (select, distinct) in enumerate(selects):
+            if not distinct:
+                self._append(entity, f"({select})")
+                continue
+            table = f"distinct_{entity.name}_{number}"
+            if table in self._distinct:
+                self._connection.execute(f"INSERT INTO {table} {select}")
+            else:
+                self._connection.execute(f"CREATE TABLE {table} AS {select}")
+                self._distinct[table] = entity.name
+
+    def _append(self, entity: Entity, rows: str) -> None:
+        fields = ", ".join(f'"{column}"' for column in entity.names)
+        relation = self._connection.sql(
+            f"""SELECT {fields}, {literal(self._contract.system)} AS _system,
+            {literal(self._delivery_id)} AS _delivery_id, CAST(_record AS BIGINT) AS _record, _version FROM {rows}"""
+        )
+        spelt_out = [
+            field.name for field in entity.fields if field.identity is not None or field.type in {"TIMESTAMP", "DOUBLE"}
+        ]
+        self._outputs[entity.name] += self.files.append(self._target(entity.name), relation, [*spelt_out, "_record"])
+
+    def _write_quarantine(self, conformed: Conformed) -> None:
+        """Write the bad rows, whole, readable by the owner only."""
+        contract, shown = self._contract, literal(self._shown)
+        relation = self._connection.sql(
+            f"""SELECT {literal(self._delivery_id)} AS delivery_id, {literal(contract.system)} AS system,
+            {literal(contract.full_name)} AS contract, {shown} AS file,
+            CAST(line AS BIGINT) AS line, CAST(record AS BIGINT) AS record, "column", value, reason,
+            {shown} || ', ' || message AS message, row FROM {conformed.quarantine} ORDER BY record"""
+        )
+        self.files.append(self._quarantine, relation, ["line", "record", "message", "row"], private=True)
 
 
 def _prove(shown: str, raw: RawTable, conformed: Conformed) -> None:
@@ -120,92 +315,40 @@ def _prove(shown: str, raw: RawTable, conformed: Conformed) -> None:
         )
 
 
-def _write_entities(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    conformed: Conformed,
-    landing_dir: Path,
-    delivery_id: str,
-    version: datetime,
-) -> tuple[dict[str, int], list[str]]:
-    """Write one Parquet file per entity; return rows per entity and the months of their events."""
-    outputs: dict[str, int] = {}
+def _months(connection: duckdb.DuckDBPyConnection, contract: Contract, files: dict[str, Path]) -> list[str]:
+    """Return the calendar months ('YYYY-MM') of the events in the files of the entities."""
     months: set[str] = set()
-    for name in dict.fromkeys(output.entity for output in contract.resolved_outputs()):
+    for name, path in files.items():
         entity = ENTITIES[name]
-        folder = landing_dir / name
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{delivery_id}.tmp"
-        rows = landing_sql(connection, contract, entity, conformed.good, version)
-        fields = ", ".join(f'"{column}"' for column in entity.names)
-        connection.execute(
-            f"""COPY (SELECT {fields}, {literal(contract.system)} AS _system, {literal(delivery_id)} AS _delivery_id,
-                _record, _version FROM ({rows}))
-                TO {literal(str(temporary))} ({_PARQUET})"""
-        )
-        file = f"read_parquet({file_literal(temporary)})"
-        outputs[name] = int(fetch_row(connection, f"SELECT count(*) FROM {file}")[0])
-        if entity.event is not None:
-            # Distinct quarters of an hour first: no zone's offset is finer, and months of 20M rows cost little.
-            moment, few = f'"{entity.event}"', f'"{entity.event}"'
-            if entity.field(entity.event).type == "TIMESTAMP":
-                few = f"time_bucket(INTERVAL 15 MINUTE, {moment})"
-                moment = f"timezone({literal(contract.timezone)}, timezone('UTC', {moment}))"
-            months |= {
-                month
-                for (month,) in connection.execute(
-                    f"""SELECT DISTINCT strftime({moment}, '%Y-%m')
-                    FROM (SELECT DISTINCT {few} AS "{entity.event}" FROM {file})
-                    WHERE "{entity.event}" IS NOT NULL"""
-                ).fetchall()
-            }
-        temporary.replace(folder / f"{delivery_id}.parquet")
-    return outputs, sorted(months)
-
-
-def _write_quarantine(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    conformed: Conformed,
-    quarantine_dir: Path,
-    delivery_id: str,
-    file_name: str,
-) -> None:
-    """Write the bad rows, whole, readable by the owner only; no file where there is none."""
-    target = quarantine_dir / f"{delivery_id}.parquet"
-    if conformed.quarantined == 0:
-        target.unlink(missing_ok=True)
-        return
-    quarantine_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    temporary = quarantine_dir / f".{delivery_id}.tmp"
-    temporary.unlink(missing_ok=True)
-    temporary.touch(mode=0o600)
-    connection.execute(
-        f"""COPY (SELECT {literal(delivery_id)} AS delivery_id, {literal(contract.system)} AS system,
-            {literal(contract.full_name)} AS contract, {literal(file_name)} AS file,
-            CAST(line AS BIGINT) AS line, CAST(record AS BIGINT) AS record, "column", value, reason,
-            {literal(file_name)} || ', ' || message AS message, row FROM {conformed.quarantine} ORDER BY record)
-            TO {literal(str(temporary))} ({_PARQUET})"""
-    )
-    temporary.chmod(0o600)
-    temporary.replace(target)
-
-
-def _file_columns(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> list[str]:
-    """Return the names of the file's columns (of the first thousand records of JSON)."""
-    rows = connection.execute(
-        f"""SELECT DISTINCT key FROM (SELECT unnest(json_keys({raw.row_sql})) AS key FROM
-        (SELECT * FROM {raw.table} LIMIT 1000))"""
-    ).fetchall()
-    return sorted(key for (key,) in rows)
+        if entity.event is None:
+            continue
+        # Distinct quarters of an hour first: no zone's offset is finer, and months of 20M rows cost little.
+        moment, few = f'"{entity.event}"', f'"{entity.event}"'
+        if entity.field(entity.event).type == "TIMESTAMP":
+            few = f"time_bucket(INTERVAL 15 MINUTE, {moment})"
+            moment = f"timezone({literal(contract.timezone)}, timezone('UTC', {moment}))"
+        months |= {
+            month
+            for (month,) in connection.execute(
+                f"""SELECT DISTINCT strftime({moment}, '%Y-%m')
+                FROM (SELECT DISTINCT {few} AS "{entity.event}" FROM read_parquet({file_literal(path)}))
+                WHERE "{entity.event}" IS NOT NULL"""
+            ).fetchall()
+        }
+    return sorted(months)
 
 
 def _personal(contract: Contract, found: Sequence[str]) -> dict[str, str]:
     """Return source column -> what became of it, for columns that identify people or may do so."""
     result: dict[str, str] = {}
-    listed = {column.source for column in contract.columns} | {rule.source for rule in contract.filters}
+    parts: list[Column | Filter] = [*contract.columns, *contract.filters]
+    listed = {name.casefold() for part in parts for name in part.names}
+    stated = tuple(name.casefold() for name in contract.personal)
     for name in found:
-        if name not in listed and (name in contract.personal or _PERSONAL.search(name)):
+        folded = name.casefold()
+        # Of nested values, all below a name that the contract lists are meant.
+        meant = any(folded == one or folded.startswith((f"{one}.", f"{one}[")) for one in stated)
+        if folded not in listed and (meant or personal_by_name(name) is not None):
             result[name] = "dropped"
     by_field = {column.field: column.source for column in contract.columns}
     for output in contract.resolved_outputs():

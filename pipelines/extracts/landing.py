@@ -1,39 +1,51 @@
 """From the inbox to the landing: each file matched to its contract, read, conformed, written, receipted.
 
 A delivery is all or nothing: its Parquet files first, its quarantine, its receipt last and atomically, and
-only what a live receipt names is ever read back. One bad file never stops the others. Files stay in the
-inbox; landing the same file under the same contract again does nothing.
+only what a live receipt names is ever read back. One bad file never stops the others. What has landed leaves the
+inbox for the archive; what has not stays where it is. Landing the same content under the same contract again does
+nothing.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
+from pipelines.extracts.archive import archive_original
+from pipelines.extracts.candidates import Candidate, Plan, find_candidates, growing, stamp_of
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.deliveries import (
-    Fingerprint,
+    WITHDRAWN,
     Receipt,
     Refusal,
+    RefusedDelivery,
     fingerprint,
     live_receipts,
     read_receipts,
+    record_refusals,
     shown_name,
     write_receipt,
     write_refusals,
 )
 from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.intake import take_in
-from pipelines.extracts.pseudonyms import KeyChangedError, key_check
+from pipelines.extracts.pseudonyms import KeyChangedError, Keys, key_check
 from pipelines.extracts.readers import DeliveryError
 from pipelines.extracts.readers.base import file_literal
 
-_TEMPORARY = (".tmp", ".part", ".partial", ".crdownload", ".download", ".swp", ".lock", "~")
+#: Columns of `landing.delivery`, the ledger that the models read.
+LEDGER_SQL = """delivery_id VARCHAR, system VARCHAR, contract VARCHAR, contract_version BIGINT, delivery VARCHAR,
+    file VARCHAR, version TIMESTAMP, landed_at TIMESTAMP, "read" BIGINT, landed BIGINT, quarantined BIGINT,
+    duplicates BIGINT, filtered BIGINT, is_whole BOOLEAN"""
 
 
 class LandedFileMissingError(FileNotFoundError):
@@ -45,13 +57,15 @@ class LandingReport:
     """What one pass over the inbox did.
 
     `receipts`: new deliveries; `unchanged`: ids that had landed before; `refused`: files that did not land
-    and need somebody; `ignored`: names of folders, hidden and temporary files.
+    and need somebody; `ignored`: names of folders, hidden and temporary files; `archived`: inbox files that were
+    moved to the archive.
     """
 
     receipts: list[Receipt] = field(default_factory=list)
     unchanged: list[str] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
+    archived: list[str] = field(default_factory=list)
 
 
 def _silent(_: str) -> None:
@@ -63,70 +77,139 @@ def land_inbox(
     landing_dir: Path,
     quarantine_dir: Path,
     contracts: Sequence[Contract],
-    key: bytes,
+    key: Keys,
     *,
+    archive: Path | None = None,
+    keep_originals: bool = False,
+    settle_seconds: float = 0.0,
     progress: Callable[[str], None] = _silent,
 ) -> LandingReport:
-    """Land every file of the inbox that is new, in the order of their names.
+    """Land every file of the inbox that is new, and every original in the archive whose contract has changed.
 
-    `key` is the pseudonym key; `progress` gets one readable line per file. Never raises for a bad file (see
-    LandingReport.refused); OSError when the landing or quarantine folder cannot be written,
-    DamagedReceiptError, and KeyChangedError when what has landed was made with another key.
+    `key` is the pseudonym key; `archive` the folder of originals; with `keep_originals`, or without an archive,
+    files stay in the inbox. A file changed less than `settle_seconds` ago is waited for, and left when it grows.
+    `progress` gets one readable line per file. Never raises for a bad file (see LandingReport.refused); OSError
+    when the landing or quarantine folder cannot be written, DamagedReceiptError, and KeyChangedError when what
+    has landed was made with another key.
     """
-    report = LandingReport()
     _check_key(live_receipts(landing_dir), key)
     receipts = {receipt.delivery_id: receipt for receipt in read_receipts(landing_dir)}
-    files, report.ignored = _candidates(inbox)
-    for path in files:
+    plan = _plan(inbox, archive, landing_dir, contracts, list(receipts.values()), settle_seconds)
+    report = LandingReport(ignored=plan.ignored)
+    ledger: list[RefusedDelivery] = []
+    now = datetime.now(UTC).replace(tzinfo=None)
+    failed = {unfit.path for unfit in plan.unfit}
+    for unfit in plan.unfit:
+        _refuse(report, unfit.refusal, progress)
+        content = unfit.print
+        ledger.append(_entry(unfit.refusal, now, content.sha256 if content else "", content.bytes if content else 0))
+    in_force = {contract.full_name for contract in contracts}
+    for candidate in plan.candidates:
+        before = receipts.get(candidate.delivery_id)
+        if before is not None and before.superseded_by is None and _whole(before, landing_dir):
+            report.unchanged.append(candidate.delivery_id)
+            # A run that was killed after this delivery's receipt has left those it replaces in force.
+            _supersede(candidate, landing_dir, quarantine_dir, receipts, in_force)
+            continue
         try:
-            contract = _contract_for(path, contracts)
-            print_ = fingerprint(path)
-            known = {(receipt.sha256, receipt.contract, receipt.version) for receipt in receipts.values()}
-            returned = _returned(path, contract, print_, known)
-            delivery_id = print_.delivery_id(contract, returned)
-            before = receipts.get(delivery_id)
-            if before is not None and before.superseded_by is None and _whole(before, landing_dir):
-                report.unchanged.append(delivery_id)
-                continue
-            receipt = _land(path, contract, print_, returned, landing_dir, quarantine_dir, key, receipts)
+            receipt = _land(candidate, landing_dir, quarantine_dir, key, receipts, in_force, progress)
         except DeliveryError as error:
-            report.refused.append(Refusal(file=shown_name(path), reason=error.reason, message=error.message))
-            progress(f"{shown_name(path)}: refused ({error.reason}). {error.message}")
-            continue
+            refusal = Refusal(file=candidate.part.shown, reason=error.reason, message=error.message)
         except OSError as error:
-            if not _inside(error, path):
+            if not _inside(error, candidate.part.path):
                 raise
-            message = f"{path.name}: the file cannot be read: {error.strerror or error}. Check its permissions."
-            report.refused.append(Refusal(file=path.name, reason="unreadable", message=message))
-            progress(message)
-            continue
+            shown = candidate.part.shown
+            message = f"{shown}: the file cannot be read: {error.strerror or error}. Check its permissions."
+            refusal = Refusal(file=shown, reason="unreadable", message=message)
         except Exception as error:
             # Only the type is told: the text of an error may quote the file's data.
+            shown = candidate.part.shown
             message = (
-                f"{path.name}: this file could not be processed ({type(error).__name__}). Nothing of it was landed; "
+                f"{shown}: this file could not be processed ({type(error).__name__}). Nothing of it was landed; "
                 "please report this as a fault."
             )
-            report.refused.append(Refusal(file=path.name, reason="fault", message=message))
-            progress(message)
+            refusal = Refusal(file=shown, reason="fault", message=message)
+        else:
+            receipts[receipt.delivery_id] = receipt
+            report.receipts.append(receipt)
+            progress(_said(receipt, candidate, receipts))
             continue
-        receipts[receipt.delivery_id] = receipt
-        report.receipts.append(receipt)
-        progress(
-            f"{path.name}: {receipt.read} rows read by {receipt.contract}: {receipt.landed} landed, "
-            f"{receipt.quarantined} in quarantine, {receipt.duplicates} duplicates, {receipt.filtered} filtered"
-        )
+        _refuse(report, refusal, progress)
+        ledger.append(_entry(refusal, now, candidate.print.sha256, candidate.print.bytes))
+        failed.add(candidate.part.path)
+    if archive is not None and not keep_originals:
+        _archive_landed(plan, failed, archive, landing_dir, receipts, report, progress)
     write_refusals(landing_dir, report.refused)
+    record_refusals(landing_dir, ledger)
     return report
 
 
-def _check_key(receipts: Sequence[Receipt], key: bytes) -> None:
+def _plan(
+    inbox: Path,
+    archive: Path | None,
+    landing_dir: Path,
+    contracts: Sequence[Contract],
+    receipts: Sequence[Receipt],
+    settle_seconds: float,
+) -> Plan:
+    return find_candidates(
+        inbox,
+        archive,
+        receipts,
+        contracts,
+        whole=lambda receipt: _whole(receipt, landing_dir),
+        settle_seconds=settle_seconds,
+    )
+
+
+def _refuse(report: LandingReport, refusal: Refusal, progress: Callable[[str], None]) -> None:
+    report.refused.append(refusal)
+    progress(f"{refusal.file}: refused ({refusal.reason}). {refusal.message}")
+
+
+def _entry(refusal: Refusal, at: datetime, sha256: str, size: int) -> RefusedDelivery:
+    return RefusedDelivery(**refusal.model_dump(), at=at, sha256=sha256, bytes=size)
+
+
+def _said(receipt: Receipt, candidate: Candidate, receipts: dict[str, Receipt]) -> str:
+    line = (
+        f"{receipt.file}: {receipt.read} rows read by {receipt.contract}: {receipt.landed} landed, "
+        f"{receipt.quarantined} in quarantine, {receipt.duplicates} duplicates, {receipt.filtered} filtered"
+    )
+    if receipt.cut_off:
+        line += "; the file ends in the middle of a row, so rows may be missing: deliver it again, whole"
+    origin = candidate.contract.version_from
+    if origin is not None and origin.column is None and receipt.named is None:
+        line += "; its name does not state the version that the contract expects there, so its arrival counts"
+    twin = next((other for other in receipts.values() if _same_place(receipt, other)), None)
+    if twin is not None:
+        line += (
+            f"; delivery {twin.delivery_id} has the same name and version and other content, and counts too: where "
+            "the two differ, the content decides, not the arrival. If this one corrects it, take that one back: "
+            f"symmetry withdraw {twin.delivery_id} (or end the name of a correction in _v2)"
+        )
+    return line
+
+
+def _same_place(receipt: Receipt, other: Receipt) -> bool:
+    """Return whether another delivery in force has the name and the version of this one, and other content."""
+    return (
+        receipt.named is not None
+        and (receipt.contract, receipt.name, receipt.named) == (other.contract, other.name, other.named)
+        and receipt.sha256 != other.sha256
+        and other.superseded_by is None
+    )
+
+
+def _check_key(receipts: Sequence[Receipt], key: Keys) -> None:
     """Raise KeyChangedError when live receipts carry another key's check (older ones carry none)."""
     others = [receipt for receipt in receipts if receipt.key_check not in {"", key_check(key)}]
     if others:
         raise KeyChangedError(
             f"The pseudonym key has changed: {len(others)} {'delivery' if len(others) == 1 else 'deliveries'} in the "
             f"landing (the first of {others[0].file}) had another, so the same person would get two pseudonyms. "
-            "Put the former key back, or empty the landing folder so that every file of the inbox is landed again."
+            "Put the former key back, or empty the landing folder so that every original is landed again from the "
+            "inbox and the archive."
         )
 
 
@@ -135,152 +218,191 @@ def _inside(error: OSError, path: Path) -> bool:
     return error.filename is not None and Path(str(error.filename)) == path
 
 
-def _candidates(inbox: Path) -> tuple[list[Path], list[str]]:
-    """Return the files of the inbox by name, and the names of what is no delivery."""
-    files: list[Path] = []
-    ignored: list[str] = []
-    for path in sorted(inbox.iterdir()) if inbox.is_dir() else []:
-        name = path.name.casefold()
-        # A broken link is kept, to be refused as unreadable; a pipe or a device would block the run.
-        special = path.exists() and not path.is_file()
-        if special or name.startswith((".", "~$")) or name.endswith(_TEMPORARY):
-            ignored.append(shown_name(path))
-        else:
-            files.append(path)
-    return files, ignored
-
-
-def _contract_for(path: Path, contracts: Sequence[Contract]) -> Contract:
-    if shown_name(path) != path.name:
-        raise DeliveryError(
-            "file_name",
-            f"{shown_name(path)}: the name of the file is not UTF-8 text. Rename it in plain letters.",
-        )
-    matching = [contract for contract in contracts if contract.matches(path.name)]
-    if len(matching) == 1:
-        return matching[0]
-    if not matching:
-        raise DeliveryError(
-            "no_contract",
-            f"{path.name}: no contract claims a file of this name. Add the name to the `match` of its "
-            "contract, or write one like those in pipelines/extracts/contracts, or take the file out of the inbox.",
-        )
-    names = ", ".join(contract.full_name for contract in matching)
-    raise DeliveryError(
-        "several_contracts",
-        f"{path.name}: several contracts claim a file of this name: {names}. Make their `match` narrower, or "
-        "rename the file.",
-    )
-
-
-def _returned(
-    path: Path, contract: Contract, print_: Fingerprint, known: set[tuple[str, str, datetime]]
-) -> datetime | None:
-    """Return the version in the file name when the same content has landed under an earlier one, else None.
-
-    A snapshot that returns to an earlier content is a delivery of its own, or the one between would stay in force.
-    """
-    named = contract.version_of(path.name)
-    if named is None:
-        return None
-    earlier = any(
-        (sha256, name) == (print_.sha256, contract.full_name) and version < named for sha256, name, version in known
-    )
-    return named if earlier else None
-
-
 def _whole(receipt: Receipt, landing_dir: Path) -> bool:
     """Return whether the files of a receipt are still there (someone may have emptied the landing)."""
     return all((landing_dir / entity / f"{receipt.delivery_id}.parquet").exists() for entity in receipt.outputs)
 
 
 def _land(
-    path: Path,
-    contract: Contract,
-    print_: Fingerprint,
-    returned: datetime | None,
+    candidate: Candidate,
     landing_dir: Path,
     quarantine_dir: Path,
-    key: bytes,
+    key: Keys,
     receipts: dict[str, Receipt],
+    in_force: set[str],
+    progress: Callable[[str], None],
 ) -> Receipt:
-    """Read one file and write its delivery; the receipt last. Raises DeliveryError to refuse it."""
-    delivery_id = print_.delivery_id(contract, returned)
-    older = [
-        receipt
-        for receipt in receipts.values()
-        if receipt.sha256 == print_.sha256
-        and receipt.contract == contract.full_name
-        and receipt.delivery_id != delivery_id
-        and (receipt.returned == returned or contract.version_from is None)
-    ]
-    landed_at = datetime.now(UTC).replace(tzinfo=None)
-    # The same bytes read anew are no later than they were: they keep their place among the deliveries.
-    first_seen = min((receipt.version for receipt in older), default=landed_at)
-    version = contract.version_of(path.name) or first_seen
-    taken = take_in(path, path.name, contract, delivery_id, version, landing_dir, quarantine_dir, key)
+    """Read one extract and write its delivery; the receipt last. Raises DeliveryError to refuse it."""
+    part, contract, delivery_id = candidate.part, candidate.contract, candidate.delivery_id
+    # Later than whatever has landed, even where the clock was set back.
+    last = max((receipt.landed_at for receipt in receipts.values()), default=datetime.min)
+    landed_at = max(datetime.now(UTC).replace(tzinfo=None), last + timedelta(microseconds=1))
+    version = candidate.named or _first_seen(candidate, receipts, in_force, landed_at)
+    with _workdir(quarantine_dir) as work:
+        plain = part.unpacked(work)
+        try:
+            taken = take_in(
+                plain, part.shown, contract, delivery_id, version, landing_dir, quarantine_dir, key, progress, work
+            )
+        except DeliveryError as error:
+            # A reader knows the plain file only; people know it by where it came from.
+            message = part.shown + error.message.removeprefix(plain.name)
+            raise DeliveryError(error.reason, message) from error
+    if stamp_of(part.path) != candidate.stamp:
+        # What was written is named by no receipt, so it counts for nothing; whole rows must not lie about.
+        (quarantine_dir / f"{delivery_id}.parquet").unlink(missing_ok=True)
+        refusal = growing(part.shown)
+        raise DeliveryError(refusal.reason, refusal.message)
     receipt = Receipt(
         delivery_id=delivery_id,
-        file=path.name,
-        bytes=print_.bytes,
-        sha256=print_.sha256,
+        file=part.shown,
+        name=candidate.name,
+        original=candidate.original,
+        bytes=candidate.print.bytes,
+        sha256=candidate.print.sha256,
         system=contract.system,
         contract=contract.full_name,
         contract_version=contract.version,
         delivery=contract.delivery,
         definitions=contract.definitions,
+        max_quarantine_share=contract.max_quarantine_share,
         landed_at=landed_at,
         version=version,
-        returned=returned,
+        named=candidate.named,
         key_check=key_check(key),
         **asdict(taken),
     )
     write_receipt(landing_dir, receipt)
-    for stale in older:
-        if stale.superseded_by is None:
-            receipts[stale.delivery_id] = stale.model_copy(update={"superseded_by": delivery_id})
-            write_receipt(landing_dir, receipts[stale.delivery_id])
-        (quarantine_dir / f"{stale.delivery_id}.parquet").unlink(missing_ok=True)
+    _supersede(candidate, landing_dir, quarantine_dir, receipts, in_force)
     return receipt
 
 
-def pending_fingerprint(inbox: Path, landing_dir: Path, contracts: Sequence[Contract]) -> str:
-    """Return a hash of what a run would work from: the deliveries in the inbox and those that have landed.
+def _first_seen(
+    candidate: Candidate, receipts: dict[str, Receipt], in_force: set[str], landed_at: datetime
+) -> datetime:
+    """Return when a content first arrived: read anew it is no later than it was; taken back, it arrives again."""
+    before = [
+        receipt.version
+        for receipt in receipts.values()
+        if receipt.superseded_by != WITHDRAWN
+        and (receipt.delivery_id == candidate.delivery_id or candidate.replaces(receipt, in_force))
+    ]
+    if not before and candidate.original:
+        # The landing was emptied; the originals keep their order.
+        return datetime(1970, 1, 1) + timedelta(microseconds=candidate.stamp[1] // 1000)
+    return min(before, default=landed_at)
 
-    Cheap (each file is hashed, none is parsed). Landing what is in the inbox does not change it; another
-    file, a changed contract or an emptied landing does.
+
+def _supersede(
+    candidate: Candidate,
+    landing_dir: Path,
+    quarantine_dir: Path,
+    receipts: dict[str, Receipt],
+    in_force: set[str],
+) -> None:
+    """Say in the receipts that a delivery replaces that it does, and forget their rows in quarantine."""
+    for stale in [receipt for receipt in receipts.values() if candidate.replaces(receipt, in_force)]:
+        if stale.superseded_by is None:
+            receipts[stale.delivery_id] = stale.model_copy(update={"superseded_by": candidate.delivery_id})
+            write_receipt(landing_dir, receipts[stale.delivery_id])
+        (quarantine_dir / f"{stale.delivery_id}.parquet").unlink(missing_ok=True)
+
+
+@contextmanager
+def _workdir(quarantine_dir: Path) -> Iterator[Path]:
+    """Give a folder for whole rows on their way, closed to others; what a killed run left there is swept first."""
+    root = quarantine_dir / ".work"
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in root.iterdir():
+        if not _is_running(left.name.split("_")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}_", dir=root) as work:
+            yield Path(work)
+    finally:
+        if not any(root.iterdir()):
+            root.rmdir()
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except (ValueError, ProcessLookupError):
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _archive_landed(
+    plan: Plan,
+    failed: set[Path],
+    archive: Path,
+    landing_dir: Path,
+    receipts: dict[str, Receipt],
+    report: LandingReport,
+    progress: Callable[[str], None],
+) -> None:
+    """Move each inbox file of which every part has landed, and write the places of originals into the receipts."""
+    by_path: dict[Path, list[Candidate]] = {}
+    for candidate in plan.candidates:
+        if not candidate.original and candidate.part.path not in failed:
+            by_path.setdefault(candidate.part.path, []).append(candidate)
+    for path, candidates in by_path.items():
+        try:
+            if stamp_of(path) != candidates[0].stamp:
+                continue  # it has been written to since: the next run looks at it
+            content = candidates[0].print
+            if candidates[0].part.packed:
+                with path.open("rb") as stream:
+                    content = fingerprint(stream)
+            original = archive_original(path, content.sha256, archive)
+        except OSError as error:
+            # Landing it again does nothing.
+            progress(f"{shown_name(path)}: it has landed and stays in the inbox: {error.strerror or error}")
+            continue
+        report.archived.append(shown_name(path))
+        for candidate in candidates:
+            _note_original(candidate.delivery_id, original, archive, landing_dir, receipts)
+    for candidate in plan.candidates:
+        if candidate.original and candidate.delivery_id in receipts:
+            # A run that was killed after the move has not written it.
+            _note_original(candidate.delivery_id, candidate.original, archive, landing_dir, receipts)
+
+
+def _note_original(
+    delivery_id: str, original: str, archive: Path, landing_dir: Path, receipts: dict[str, Receipt]
+) -> None:
+    """Write the place of an original into a receipt that names none, or one whose time is over."""
+    receipt = receipts[delivery_id]
+    if not receipt.original or not (archive / receipt.original).is_file():
+        receipts[delivery_id] = receipt.model_copy(update={"original": original})
+        write_receipt(landing_dir, receipts[delivery_id])
+
+
+def pending_fingerprint(
+    inbox: Path, landing_dir: Path, contracts: Sequence[Contract], *, archive: Path | None = None
+) -> str:
+    """Return a hash of what a run would work from: the deliveries there are to land and those that have landed.
+
+    Cheap (each file of the inbox is hashed, none is parsed). Landing what is in the inbox does not change it;
+    another file, a changed contract or an emptied landing does.
     """
-    parts: set[str] = set()
-    read_anew: set[tuple[str, str, datetime | None]] = set()
-    dropped: set[tuple[str, str]] = set()  # a contract without `version_from` has one delivery of a content
-    known = {(receipt.sha256, receipt.contract, receipt.version) for receipt in read_receipts(landing_dir)}
-    for path in _candidates(inbox)[0]:
-        try:
-            print_ = fingerprint(path)
-        except OSError:
-            parts.add(f"unreadable {shown_name(path)}")
-            continue
-        try:
-            contract = _contract_for(path, contracts)
-        except DeliveryError as error:
-            parts.add(f"{error.reason} {shown_name(path)} {print_.sha256}")
-            continue
-        returned = _returned(path, contract, print_, known)
-        parts.add(print_.delivery_id(contract, returned))
-        read_anew.add((print_.sha256, contract.full_name, returned))
-        if contract.version_from is None:
-            dropped.add((print_.sha256, contract.full_name))
-        known.add((print_.sha256, contract.full_name, contract.version_of(path.name) or datetime.max))
+    receipts = read_receipts(landing_dir)
+    plan = _plan(inbox, archive, landing_dir, contracts, receipts, 0.0)
+    in_force = {contract.full_name for contract in contracts}
+    parts = {candidate.delivery_id for candidate in plan.candidates}
+    for unfit in plan.unfit:
+        parts.add(f"{unfit.refusal.reason} {unfit.refusal.file} {unfit.print.sha256 if unfit.print else ''}")
     for receipt in live_receipts(landing_dir):
         # What a run would supersede does not count, so the hash is the same before and after that run.
-        content = (receipt.sha256, receipt.contract)
-        if (*content, receipt.returned) not in read_anew and content not in dropped:
+        if not any(candidate.replaces(receipt, in_force) for candidate in plan.candidates):
             parts.add(receipt.delivery_id)
     return hashlib.sha256("\n".join(sorted(parts)).encode()).hexdigest()
 
 
 def create_landing_views(connection: duckdb.DuckDBPyConnection, landing_dir: Path) -> None:
-    """Make schema `landing` with one view per entity over the Parquet files of live receipts.
+    """Make schema `landing` with one view per entity over the Parquet files of live receipts, and their ledger.
 
     An entity that no delivery feeds gets a view with its columns and no row. The paths are absolute.
 
@@ -295,6 +417,7 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, landing_dir: Pat
                 f"delivery {receipt.delivery_id} ({receipt.file}) has lost a file in {landing_dir}. Put {receipt.file} "
                 f"back in the inbox and run again, or take the delivery back: symmetry withdraw {receipt.delivery_id}"
             )
+    _create_ledger(connection, receipts)
     for entity in ENTITIES.values():
         files = [
             (landing_dir / entity.name / f"{receipt.delivery_id}.parquet").resolve()
@@ -308,3 +431,30 @@ def create_landing_views(connection: duckdb.DuckDBPyConnection, landing_dir: Pat
         else:
             body = entity.empty_select_sql()
         connection.execute(f'CREATE OR REPLACE VIEW landing."{entity.name}" AS {body}')
+
+
+def _create_ledger(connection: duckdb.DuckDBPyConnection, receipts: Sequence[Receipt]) -> None:
+    """Make the table `landing.delivery`: one row for each delivery in force, key `delivery_id`."""
+    connection.execute(f"CREATE OR REPLACE TABLE landing.delivery ({LEDGER_SQL})")
+    rows = [
+        (
+            receipt.delivery_id,
+            receipt.system,
+            receipt.contract,
+            receipt.contract_version,
+            receipt.delivery,
+            receipt.file,
+            receipt.version,
+            receipt.landed_at,
+            receipt.read,
+            receipt.landed,
+            receipt.quarantined,
+            receipt.duplicates,
+            receipt.filtered,
+            not receipt.cut_off,
+        )
+        for receipt in receipts
+    ]
+    if rows:
+        marks = ", ".join("?" for _ in rows[0])
+        connection.executemany(f"INSERT INTO landing.delivery VALUES ({marks})", rows)

@@ -1,8 +1,10 @@
 """Keyed pseudonyms: HMAC-SHA256 of an identifier within its identity domain, cut to 128 bits.
 
-The same person or object gets the same pseudonym in every extract and every delivery made with the same
-key, and nobody without the key can make or undo one. Belongs here: the key and the two ways (SQL, Python)
-to make a pseudonym. The key itself is never logged, printed or put into SQL text.
+The same person or object gets the same pseudonym in every extract and every delivery made with the same keys, and
+nobody without them can make or undo one. After a rotation there are several keys, and a pseudonym is a chain: that of
+the identifier under the first key, then that of the pseudonym so far under each later one. So a key can be added to
+what has landed without the originals (`rotation.py`). Belongs here: the keys and the two ways (SQL, Python) to make a
+pseudonym. A key is never logged, printed or put into SQL text.
 """
 
 from __future__ import annotations
@@ -11,7 +13,9 @@ import hashlib
 import hmac
 import os
 import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
@@ -30,77 +34,130 @@ class KeyChangedError(PseudonymKeyError):
     """A pseudonym key other than the one the landing was made with; the message says what to do."""
 
 
-def load_or_create_key(path: Path, from_environment: str | None = None) -> bytes:
-    """Return the pseudonym key (bytes, at least 16).
+@dataclass(frozen=True)
+class PseudonymKeys:
+    """The keys of a pseudonym's chain, the oldest first; at least one. Its text never shows them."""
 
-    `from_environment` (hex, or any text of 16 or more characters) wins when given and not blank. Otherwise
-    the file at `path` is read; the first time it is made, 32 random bytes in hex, readable by the owner only
-    (mode 0600). Raises PseudonymKeyError for a key too short, or a file that others may read.
+    chain: tuple[bytes, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.chain:
+            raise PseudonymKeyError("there is no pseudonym key: give at least one")
+
+
+#: What a pseudonym is made with; plain bytes are a chain of one key.
+Keys: TypeAlias = PseudonymKeys | bytes
+
+
+def chain_of(key: Keys) -> tuple[bytes, ...]:
+    """Return the keys in the order in which they apply."""
+    return key.chain if isinstance(key, PseudonymKeys) else (key,)
+
+
+def load_or_create_key(path: Path, from_environment: str | None = None) -> PseudonymKeys:
+    """Return the pseudonym keys (each at least 16 bytes).
+
+    `from_environment` wins when given and not blank. Otherwise the file at `path` is read; the first time it is
+    made, 32 random bytes in hex, readable by the owner only (mode 0600). Either holds one key a line, the oldest
+    first: hex, or any text of 16 or more characters. Raises PseudonymKeyError for a key too short, no key at all,
+    or a file that others may read.
     """
     if from_environment is not None and from_environment.strip():
-        return _decode(from_environment.strip(), "the key given by the environment")
+        return _decode(from_environment, "the key given by the environment")
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = secrets.token_hex(_KEY_BYTES)
         temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            with os.fdopen(descriptor, "w") as file:
-                file.write(made + "\n")
-                file.flush()
-                os.fsync(file.fileno())
+            write_key_file(temporary, new_key())
             # A link fails where the file exists by now, so of two first runs at once one key wins for both.
             path.hardlink_to(temporary)
         except FileExistsError:
             pass
         finally:
             temporary.unlink(missing_ok=True)
+    return _decode(read_key_file(path), f"the key file {path.name}")
+
+
+def new_key() -> str:
+    """Return a new random key as a line of a key file (64 hex digits and a line end)."""
+    return secrets.token_hex(_KEY_BYTES) + "\n"
+
+
+def read_key_file(path: Path) -> str:
+    """Return the text of a key file. Raises PseudonymKeyError when others may read it."""
     if path.stat().st_mode & 0o077:
         raise PseudonymKeyError(
             f"the key file {path.name} may be read by others (mode {path.stat().st_mode & 0o777:04o}); "
             "run chmod 600 on it"
         )
-    return _decode(path.read_text().strip(), f"the key file {path.name}")
+    return path.read_text(encoding="utf-8")
 
 
-def _decode(text: str, what: str) -> bytes:
+def write_key_file(path: Path, text: str) -> None:
+    """Write a new key file, for the owner only (mode 0600), and wait until it is on the disk.
+
+    Raises FileExistsError when there is a file of that name.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _decode(text: str, what: str) -> PseudonymKeys:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if not lines:
+        raise PseudonymKeyError(f"{what} is empty: put the former key back, or remove it where nothing has landed yet")
+    return PseudonymKeys(tuple(_decode_line(line, what) for line in lines))
+
+
+def _decode_line(line: str, what: str) -> bytes:
     try:
-        key = bytes.fromhex(text)
+        key = bytes.fromhex(line)
     except ValueError:
-        key = text.encode()
+        key = line.encode()
     if len(key) < 16:
-        raise PseudonymKeyError(f"{what} is too short: give at least 16 bytes (32 hex digits)")
+        raise PseudonymKeyError(f"{what} is too short: give at least 16 bytes (32 hex digits) a line")
     return key
 
 
-def pseudonym(value: str, domain: str, key: bytes) -> str:
-    """Return the pseudonym of `value` in the identity domain: 32 lower-case hex characters (RFC 2104)."""
-    return hmac.new(key, f"{domain}:{value}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
+def pseudonym(value: str, domain: str, key: Keys) -> str:
+    """Return the pseudonym of `value` in the identity domain: 32 lower-case hex characters (RFC 2104, chained)."""
+    for link in chain_of(key):
+        value = hmac.new(link, f"{domain}:{value}".encode(), hashlib.sha256).hexdigest()[:LENGTH]
+    return value
 
 
-def key_check(key: bytes) -> str:
-    """Return what tells this key from others without giving it away: 16 hex characters."""
+def key_check(key: Keys) -> str:
+    """Return what tells these keys, all of them, from others without giving them away: 16 hex characters."""
     return pseudonym("check", "key", key)[:16]
 
 
-def bind_key(connection: duckdb.DuckDBPyConnection, key: bytes) -> None:
-    """Give the connection what `pseudonym_sql` needs: the two padded keys, as variables, never as SQL text."""
-    block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
-    connection.execute("SET VARIABLE hmac_inner = ?::BLOB", [bytes(byte ^ 0x36 for byte in block)])
-    connection.execute("SET VARIABLE hmac_outer = ?::BLOB", [bytes(byte ^ 0x5C for byte in block)])
+def bind_key(connection: duckdb.DuckDBPyConnection, key: Keys) -> None:
+    """Give the connection what `pseudonym_sql` needs: the padded keys, as variables, never as SQL text.
+
+    HMAC(K, m) = H(K_outer || H(K_inner || m)), RFC 2104, a link around the other for each key of the chain.
+    """
+    body = "value"
+    for number, link in enumerate(chain_of(key)):
+        block = (hashlib.sha256(link).digest() if len(link) > _BLOCK else link).ljust(_BLOCK, b"\0")
+        connection.execute(f"SET VARIABLE hmac_inner_{number} = ?::BLOB", [bytes(byte ^ 0x36 for byte in block)])
+        connection.execute(f"SET VARIABLE hmac_outer_{number} = ?::BLOB", [bytes(byte ^ 0x5C for byte in block)])
+        inner = f"unhex(sha256(getvariable('hmac_inner_{number}') || encode(domain || ':' || {body})))"
+        body = f"left(sha256(getvariable('hmac_outer_{number}') || {inner}), {LENGTH})"
+    connection.execute(f"CREATE OR REPLACE TEMP MACRO pseudonym(value, domain) AS {body}")
 
 
 def pseudonym_sql(expression: str, domain: str) -> str:
     """Return SQL for the pseudonym of a VARCHAR expression; null stays null.
 
-    `domain` is the name of the identity domain. The connection must have been given the key by `bind_key`.
-    HMAC(K, m) = H(K_outer || H(K_inner || m)), RFC 2104; equal to `pseudonym` for every text.
+    `domain` is the name of the identity domain. The connection must have been given the keys by `bind_key`.
+    Equal to `pseudonym` for every text.
     """
     return pseudonym_in_sql(expression, "'" + domain.replace("'", "''") + "'")
 
 
 def pseudonym_in_sql(expression: str, domain_expression: str) -> str:
     """As `pseudonym_sql`, with the domain itself an SQL expression (it may differ from row to row)."""
-    message = f"encode(({domain_expression}) || ':' || ({expression}))"
-    inner = f"unhex(sha256(getvariable('hmac_inner') || {message}))"
-    return f"left(sha256(getvariable('hmac_outer') || {inner}), {LENGTH})"
+    return f"pseudonym({expression}, {domain_expression})"

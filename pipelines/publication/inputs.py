@@ -107,7 +107,7 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
     contracts = load_contracts(*settings.contract_dirs()) if contracts is None else contracts
     if not all(settings.report_path(language).is_file() for language in ("en", "fr")):
         return False
-    deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts)
+    deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
     return last["inputs_fingerprint"] == inputs_fingerprint(settings, deliveries)
 
 

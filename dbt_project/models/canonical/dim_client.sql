@@ -18,16 +18,34 @@ followed as (
         *,
         lead(valid_from) over (partition by client_id order by valid_from) as next_from
     from clients
+),
+
+-- Who vanished from the CRM without a date of leaving is followed up to the last day seen there.
+seen as (
+    select
+        followed.*,
+        case
+            when followed.client_until is null and followed.valid_to = date '9999-12-31' and followed.next_from is null
+                then last_seen.last_seen_on
+        end as vanished_on
+    from followed
+    left join {{ ref('client_last_seen') }} as last_seen on followed.client_id = last_seen.client_id
 )
 
 select
-    followed.client_id,
+    seen.client_id,
     unit_life.unit_id,
     case when unit_life.unit_id is null then 'unknown_unit' end as unit_issue,
-    followed.segment,
-    followed.client_since,
-    followed.client_until,
-    followed.valid_from,
-    least(followed.valid_to, coalesce({{ add_days('followed.next_from', -1) }}, date '9999-12-31')) as valid_to
-from followed
-left join {{ ref('dim_unit_life') }} as unit_life on followed.wanted_unit_id = unit_life.unit_id
+    seen.segment,
+    seen.client_since,
+    seen.client_until,
+    seen.valid_from,
+    least(
+        seen.valid_to,
+        coalesce({{ add_days('seen.next_from', -1) }}, date '9999-12-31'),
+        coalesce(seen.vanished_on, date '9999-12-31')
+    ) as valid_to,
+    seen.vanished_on
+from seen
+left join {{ ref('dim_unit_life') }} as unit_life on seen.wanted_unit_id = unit_life.unit_id
+where seen.vanished_on is null or seen.vanished_on >= seen.valid_from

@@ -16,26 +16,41 @@ left_once as (
         case when left_on >= spell_start and (next_start is null or next_start > left_on) then left_on end
             as own_left_on
     from spells
+),
+
+-- Who vanished from the HR system without a date of leaving is followed up to the last day seen there.
+followed as (
+    select
+        left_once.*,
+        case
+            when left_once.own_left_on is null and left_once.spell_end is null and left_once.next_start is null
+                then last_seen.last_seen_on
+        end as vanished_on
+    from left_once
+    left join {{ ref('employee_last_seen') }} as last_seen on left_once.employee_id = last_seen.employee_id
 )
 
 select
-    left_once.employee_id,
-    left_once.spell_start,
-    -- Whichever comes first: the spell's own end, the day of leaving, the eve of the next spell.
+    followed.employee_id,
+    followed.spell_start,
+    -- Whichever comes first: the spell's own end, the day of leaving, the eve of the next spell, the last day seen.
     least(
-        coalesce(left_once.spell_end, date '9999-12-31'),
-        coalesce(left_once.own_left_on, date '9999-12-31'),
-        coalesce({{ add_days('left_once.next_start', -1) }}, date '9999-12-31')
+        coalesce(followed.spell_end, date '9999-12-31'),
+        coalesce(followed.own_left_on, date '9999-12-31'),
+        coalesce({{ add_days('followed.next_start', -1) }}, date '9999-12-31'),
+        coalesce(followed.vanished_on, date '9999-12-31')
     ) as spell_end,
     unit_life.unit_id,
     case when unit_life.unit_id is null then 'unknown_unit' end as unit_issue,
-    left_once.manager_id,
-    left_once.population,
-    left_once.contract_type,
+    followed.manager_id,
+    followed.population,
+    followed.contract_type,
     -- A source that does not say is read as full time.
-    coalesce(left_once.fte, cast(1 as double)) as fte,
-    left_once.hired_on,
-    left_once.own_left_on as left_on,
-    case when left_once.own_left_on is not null then left_once.leave_reason end as leave_reason
-from left_once
-left join {{ ref('dim_unit_life') }} as unit_life on left_once.unit_id = unit_life.unit_id
+    coalesce(followed.fte, cast(1 as double)) as fte,
+    followed.hired_on,
+    followed.own_left_on as left_on,
+    case when followed.own_left_on is not null then followed.leave_reason end as leave_reason,
+    followed.vanished_on
+from followed
+left join {{ ref('dim_unit_life') }} as unit_life on followed.unit_id = unit_life.unit_id
+where followed.vanished_on is null or followed.vanished_on >= followed.spell_start

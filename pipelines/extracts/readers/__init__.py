@@ -20,6 +20,7 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     # Imported here so that a run without a format does not pay for its reader.
     from pipelines.extracts.readers import delimited, json_documents, parquet, spss, workbook
 
+    contract = with_encoding(path, contract)
     match contract.format.type:
         case "csv":
             return delimited.read(path, contract, connection, workdir)
@@ -33,4 +34,27 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
             return spss.read(path, contract, connection, workdir)
 
 
-__all__ = ["DeliveryError", "RawTable", "read"]
+def with_encoding(path: Path, contract: Contract) -> Contract:
+    """Return the contract with the first of its encodings that fits the bytes; the last one where none does."""
+    from pipelines.extracts.readers.text import TextSource
+
+    candidates = (contract.format.encoding, *contract.format.other_encodings)
+    for encoding in candidates[:-1]:
+        try:
+            for _ in TextSource(path, encoding).chunks():
+                pass
+        except DeliveryError as error:
+            if error.reason == "encoding":
+                continue
+            raise
+        return _stating(contract, encoding)
+    return _stating(contract, candidates[-1])
+
+
+def _stating(contract: Contract, encoding: str) -> Contract:
+    if encoding == contract.format.encoding:
+        return contract
+    return contract.model_copy(update={"format": contract.format.model_copy(update={"encoding": encoding})})
+
+
+__all__ = ["DeliveryError", "RawTable", "read", "with_encoding"]

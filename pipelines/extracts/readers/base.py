@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.extracts.contract import Column, Contract, Filter
+from pipelines.extracts.contract import Column, Contract, Filter, folded_name
+from pipelines.extracts.twins import Twins
 
 #: Columns of the table of rejected rows, in order, with their types.
 REJECT_SCHEMA = pa.schema(
@@ -39,6 +42,26 @@ class DeliveryError(Exception):
 
 
 @dataclass(frozen=True)
+class Part:
+    """What is known of the rows of a part of a large file beside their values.
+
+    `rows`: table of the sound rows, in file order; `steps`: (index of a row, its record number - index, its line -
+    index), where either difference changes; `twins`: the rows of the parts before.
+    """
+
+    rows: str
+    steps: tuple[tuple[int, int, int], ...]
+    twins: Twins
+
+    def record_numbers(self, indices: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """Return the record numbers of the rows at those indices."""
+        if not len(indices):
+            return indices
+        edges = np.array(self.steps, dtype=np.int64)
+        return indices + edges[np.searchsorted(edges[:, 0], indices, side="right") - 1, 1]
+
+
+@dataclass(frozen=True)
 class RawTable:
     """A file as raw text in the connection.
 
@@ -52,6 +75,8 @@ class RawTable:
     `row_sql`: SQL expression of the whole row as text, for the quarantine.
     `native`: SQL columns whose text was printed by us from a typed value (so ISO dates, decimal point).
     `cut_off`: whether the file ends in the middle of its last row, so that rows may be missing behind it.
+    `trimmed`: whether no value is empty text, or begins or ends with a blank.
+    `part`: set where this is a part of a large file, whose duplicates are found among all parts.
     """
 
     table: str
@@ -62,6 +87,18 @@ class RawTable:
     row_sql: str
     native: frozenset[str] = field(default_factory=frozenset)
     cut_off: bool = False
+    trimmed: bool = False
+    part: Part | None = None
+
+
+def not_counted(file_name: str, counted: int, read: int | None) -> DeliveryError:
+    """Return the refusal of a file whose sound rows the bulk parser does not read as counted (None: not at all)."""
+    what = "the bulk parser could not read them" if read is None else f"{read} read"
+    return DeliveryError(
+        "count",
+        f"{file_name}: {counted} sound rows counted, {what}: the counts do not add up, so nothing was landed. "
+        "Please report this file's shape as a fault.",
+    )
 
 
 def literal(text: str) -> str:
@@ -100,8 +137,32 @@ def create_rejects(connection: duckdb.DuckDBPyConnection, rows: Sequence[dict[st
     return "rejects"
 
 
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+def number_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    steps: tuple[tuple[int, int, int], ...],
+    rows: int,
+    name: str,
+) -> None:
+    """Make the view `name` of a table whose rows are in file order: `_record`, `_line` and its columns.
+
+    `steps` as in Part.
+    """
+    if len(steps) <= 1:
+        _, record_step, line_step = steps[0] if steps else (0, 0, 0)
+        numbers = f"rowid + {record_step} AS _record, rowid + {line_step} AS _line"
+        connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {numbers}, * FROM {table}")
+        return
+    edges = np.array(steps, dtype=np.int64)
+    lengths = np.diff(np.append(edges[:, 0], rows))
+    indices = np.arange(rows)
+    batch = pa.table(
+        {"_record": indices + np.repeat(edges[:, 1], lengths), "_line": indices + np.repeat(edges[:, 2], lengths)}
+    )
+    connection.register("numbers_batch", batch)
+    connection.execute(f"CREATE OR REPLACE TABLE {name}_numbers AS SELECT * FROM numbers_batch")
+    connection.unregister("numbers_batch")
+    connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {name}_numbers POSITIONAL JOIN {table}")
 
 
 def _parts(contract: Contract) -> list[Column | Filter]:
@@ -124,18 +185,19 @@ def names_of(contract: Contract) -> dict[str, tuple[str, ...]]:
     return {source: tuple(known) for source, known in names.items()}
 
 
-def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> dict[str, int]:
+def find_columns(contract: Contract, found: Sequence[str], file_name: str, line: int = 1) -> dict[str, int]:
     """Return source name -> position in `found` for the contract's columns that the file has.
 
-    Capitals, blanks, line ends and Unicode forms are ignored, but a name that the contract writes in two ways is
-    taken as written. Of a column's names, the first that the file has is read. Raises DeliveryError:
+    Capitals, blanks, line ends, Unicode forms and the shape of apostrophes are ignored, but a name that the contract writes in two ways is
+    taken as written. Of a column's names, the first that the file has is read. `line`: the text file's line they stand
+    in. Raises DeliveryError:
     ambiguous_column when several columns have a name that is read,
     missing_column, listing what was found and the nearest names, when one that must be there is not.
     """
     wanted = sources(contract)
     folded: dict[str, list[int]] = {}
     for position, name in enumerate(found):
-        folded.setdefault(_folded(name), []).append(position)
+        folded.setdefault(folded_name(name), []).append(position)
     result: dict[str, int] = {}
     missing: list[str] = []
     several: list[str] = []
@@ -146,7 +208,7 @@ def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> di
         for name in names:
             candidates = [
                 position
-                for position in folded.get(_folded(name), [])
+                for position in folded.get(folded_name(name), [])
                 if found[position] == name or found[position] not in known
             ]
             if candidates:
@@ -164,32 +226,63 @@ def find_columns(contract: Contract, found: Sequence[str], file_name: str) -> di
             f"{'; '.join(several)}. Leave one of each in the export, or give them different names.",
         )
     if missing:
-        raise missing_columns(missing, found, file_name, contract)
+        raise missing_columns(missing, found, file_name, contract, line)
     return result
 
 
-def missing_columns(missing: Sequence[str], found: Sequence[str], file_name: str, contract: Contract) -> DeliveryError:
+def _other_delimiter(found: Sequence[str], expected: set[str], contract: Contract) -> str | None:
+    """Return the character that divides the first line into two or more of the expected names, if one does.
+
+    A header divided otherwise is one name, or few that are each several.
+    """
+    for other in (",", ";", "\t", "|"):
+        if other != contract.format.delimiter:
+            names = {folded_name(name.strip(contract.format.quote)) for text in found for name in text.split(other)}
+            if len(expected & names) >= 2:
+                return other
+    return None
+
+
+def missing_columns(
+    missing: Sequence[str], found: Sequence[str], file_name: str, contract: Contract, line: int = 1
+) -> DeliveryError:
     """Return the refusal of a file without columns it must have, with the nearest names as a hint.
 
     Names that are none of the contract's are not shown where it knows none at all: without a header, the
     first line is a person's data.
     """
-    by_fold = {_folded(name): name for name in found}
+    by_fold = {folded_name(name): name for name in found}
     expected = {
-        _folded(part) for names in names_of(contract).values() for name in names for part in (name, name.split(".")[0])
+        folded_name(part) for names in names_of(contract).values() for name in names for part in (name, name.split(".")[0])
     }
     if found and not expected & set(by_fold):
         csv = contract.format.type == "csv"
+        reads = f"The contract {contract.full_name} reads {', '.join(repr(source) for source in missing)}."
+        other = _other_delimiter(found, expected, contract) if csv else None
+        if other is not None:
+            shown = repr(other) if other != "\t" else "tabs"
+            stated = repr(contract.format.delimiter) if contract.format.delimiter != "\t" else "tabs"
+            return DeliveryError(
+                "missing_column",
+                f"{file_name}: line {line} is divided by {shown}, the contract states {stated}. State "
+                f"`delimiter: {json.dumps(other)}` in the contract (and its `decimal` mark), or export it again. {reads}",
+            )
+        if contract.format.type == "xlsx":
+            hint = (
+                "If the names stand lower or in another sheet, state `skip_rows_before_header` or `sheet` in the "
+                "contract; else mend"
+            )
+        else:
+            hint = "Mend"
         return DeliveryError(
             "missing_column",
-            f"{file_name}: none of the {len(found)} {'columns of line 1' if csv else 'columns'} has an expected "
-            f"name; {'has the export lost its header? ' if csv else ''}The contract {contract.full_name} reads "
-            f"{', '.join(repr(source) for source in missing)}. Mend the export, or the contract if the source has "
-            "changed its names.",
+            f"{file_name}: none of the {len(found)} {f'columns of line {line}' if csv else 'columns'} has an expected "
+            f"name{'; has the export lost its header?' if csv else '.'} {reads} {hint} the export, or the contract if "
+            "the source has changed its names.",
         )
     parts = []
     for source in missing:
-        near = difflib.get_close_matches(_folded(source), list(by_fold), n=1, cutoff=0.6)
+        near = difflib.get_close_matches(folded_name(source), list(by_fold), n=1, cutoff=0.6)
         parts.append(f"{source!r}" + (f" (did you mean {by_fold[near[0]]!r}?)" if near else ""))
     shown = ", ".join(found[:40]) + (f", and {len(found) - 40} more" if len(found) > 40 else "")
     return DeliveryError(

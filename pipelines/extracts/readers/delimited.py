@@ -1,43 +1,50 @@
 """CSV, TSV and the like: scanned for structure, then read in bulk by DuckDB, every value as text.
 
-A regular file is read in place. As soon as the scan meets something that two parsers might read
-differently (another encoding, mixed line ends, blank lines, a header over several lines, a row with too few
-or too many fields, a stray quote), the sound rows are copied to a plain UTF-8 file and that copy is read.
-Either way the bulk parser must return exactly the rows the scan counted.
+The scan copies the sound rows to plain UTF-8 files with LF line ends, so that nothing is left that two parsers might
+read differently (another encoding, mixed line ends, blank lines, a header over several lines, a row with too few or
+too many fields, a stray quote). The bulk parser must return exactly the rows the scan counted. A large file is read
+by parts, so that memory does not grow with it.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass, field
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import duckdb
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.readers.base import (
     DeliveryError,
+    Part,
     RawTable,
     create_rejects,
     fetch_row,
     file_literal,
     find_columns,
     literal,
-    plainly_named,
+    not_counted,
+    number_rows,
 )
 from pipelines.extracts.readers.scanner import MAX_RECORD, LineTooLongError, Records, scan
 from pipelines.extracts.readers.text import TextSource
+from pipelines.extracts.twins import Twins
 
 _LF = 10
 
+#: Bytes of sound rows that are conformed together: some million rows.
+PART = 128 * 2**20
 
-class _NeedsCopyError(Exception):
-    """The file cannot be read in place; start again, copying the sound rows."""
+#: What a row set aside takes in memory beside its text, in bytes.
+_REJECT = 1024
 
 
 @dataclass
@@ -45,7 +52,7 @@ class Dialect:
     """How a delimited file is read.
 
     `header_rows` first records are no data (0: the file has no header); after the first `skip` of them, the next
-    `name_rows` hold the names.
+    `name_rows` hold the names. A first line `sep=;`, by which Excel is told the delimiter, comes before all of them.
     """
 
     delimiter: str
@@ -58,31 +65,66 @@ class Dialect:
 
 @dataclass
 class Scanned:
-    """What a scan found: the header (in `names` each name once), the good rows, the bad ones, the file to read."""
+    """What a scan found, of a file or of a part of it: the header (in `names` each name once), and the rows.
+
+    `first`: records of the parts before; `records`, `good`: records and sound ones of this part, whose text is at
+    `path`, one after the other, each ended by LF; `size`: its bytes; `ends`: where each row ends there;
+    `rejected`: bytes of the rows set aside; `steps`: see `base.Part`; `cut_off`, `trimmed`: see RawTable.
+    """
 
     header: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    first: int = 0
     records: int = 0
     good: int = 0
     rejects: list[dict[str, object]] = field(default_factory=list)
-    header_lines: int = 0
-    crlf: bool = False
-    lf: bool = False
-    transcoded: bool = False
-    #: (index of a good row, its record number - index, its line - index), where either difference changes.
+    rejected: int = 0
     steps: list[tuple[int, int, int]] = field(default_factory=list)
     path: Path = Path()
+    size: int = 0
+    lengths: list[npt.NDArray[np.int64]] = field(default_factory=list)
+    cut_off: bool = False
+    trimmed: bool = True
+
+    @property
+    def ends(self) -> npt.NDArray[np.uint32]:
+        """Where each sound row ends in the text, its line end included, in bytes."""
+        return np.cumsum(np.concatenate([np.empty(0, dtype=np.int64), *self.lengths])).astype(np.uint32)
 
 
 def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> RawTable:
-    """Read a delimited file by its contract.
+    """Read a delimited file by its contract, all of it at once.
 
     Rows with another number of fields than the header, or with quotes that make no sense, go to the rejects.
     Raises DeliveryError: empty_file, not_the_format, encoding, missing_column, count (the proof failed).
     """
+    scanned, table = load(path, _dialect(contract), connection, workdir, contract)
+    return _raw_table(scanned, table, create_rejects(connection, scanned.rejects), contract, path)
+
+
+def read_parts(
+    path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, salt: int = 0
+) -> Iterator[RawTable]:
+    """Read a delimited file as `read` does, a part of some hundred megabytes after the other.
+
+    The relations of a part are replaced by those of the next. The conformer finds the duplicates among all parts;
+    afterwards `part.twins.verify()` must be called (FalseTwinsError: read again with another `salt`).
+    """
+    dialect = _dialect(contract)
+    twins = Twins(dialect.delimiter, dialect.quote, salt)
+    for scanned in _scan(path, dialect, workdir, contract, PART):
+        connection.execute("DROP TABLE IF EXISTS rejects")
+        rejects = create_rejects(connection, scanned.rejects)
+        table = _loaded(scanned, dialect, connection, path)
+        twins.keep(scanned.path, scanned.ends)
+        part = Part("raw", tuple(scanned.steps), twins)
+        yield replace(_raw_table(scanned, table, rejects, contract, path), part=part)
+
+
+def _dialect(contract: Contract) -> Dialect:
     stated = contract.format
     before, names = stated.skip_rows_before_header, stated.header_rows
-    dialect = Dialect(
+    return Dialect(
         stated.delimiter,
         stated.quote,
         stated.encoding,
@@ -90,17 +132,21 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
         skip=before,
         name_rows=names,
     )
-    scanned, table = load(path, dialect, connection, workdir, contract)
+
+
+def _raw_table(scanned: Scanned, table: str, rejects: str, contract: Contract, path: Path) -> RawTable:
     found = find_columns(contract, scanned.header, path.name)
     columns = [f"c{position}" for position in range(len(scanned.names))]
     pairs = ", ".join(f"{literal(name)}, {column}" for name, column in zip(scanned.names, columns, strict=True))
     return RawTable(
         table=table,
         records_read=scanned.records,
-        rejects_table=create_rejects(connection, scanned.rejects),
+        rejects_table=rejects,
         columns={source: columns[position] for source, position in found.items()},
         identity=tuple(columns),
         row_sql=f"CAST(json_object({pairs}) AS VARCHAR)",
+        cut_off=scanned.cut_off,
+        trimmed=scanned.trimmed,
     )
 
 
@@ -115,66 +161,52 @@ def load(
 
     With a contract, the header is checked before the rest of the file is read.
     """
-    try:
-        scanned = _scan(path, dialect, None, contract)
-    except _NeedsCopyError:
-        scanned = _scan(path, dialect, workdir, contract)
-    if scanned.records == 0:
-        raise DeliveryError(
-            "empty_file", f"{path.name}: there is a header but no row. Export it again, or take it out of the inbox."
-        )
-    in_place = scanned.path == path
-    file = plainly_named(path, workdir, "txt") if in_place else scanned.path
-    count = _bulk_read(file, scanned, dialect, connection)
-    if count != scanned.good and in_place:
-        scanned = _scan(path, dialect, workdir, contract)
-        count = _bulk_read(scanned.path, scanned, dialect, connection)
-    if count != scanned.good or scanned.good + len(scanned.rejects) != scanned.records:
-        raise DeliveryError(
-            "count",
-            f"{path.name}: {scanned.records} rows counted, {count} read and {len(scanned.rejects)} set aside: "
-            "the counts do not add up, so nothing was landed. Please report this file's shape as a fault.",
-        )
-    return scanned, _numbered(scanned, connection)
+    (scanned,) = _scan(path, dialect, workdir, contract, None)
+    return scanned, _loaded(scanned, dialect, connection, path)
 
 
-def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract | None) -> Scanned:
-    """Scan the file; with a workdir also copy the sound rows there as plain UTF-8 with LF line ends."""
-    source = TextSource(path, dialect.encoding)
-    result = Scanned(path=path if workdir is None else workdir / "sound_rows.txt")
+def _loaded(scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyConnection, path: Path) -> str:
+    """Load the rows of a scan, proven by their number; return the relation."""
+    count = _bulk_read(scanned, dialect, connection)
+    if count != scanned.good:
+        raise not_counted(path.name, scanned.good, count)
+    number_rows(connection, "raw", tuple(scanned.steps), scanned.good, "numbered")
+    return "numbered"
+
+
+def _scan(
+    path: Path, dialect: Dialect, workdir: Path, contract: Contract | None, part: int | None
+) -> Iterator[Scanned]:
+    """Scan the file, copying the sound rows to `workdir`; yield it whole, or by parts of that many bytes."""
+    result = Scanned(names=["c0"] if dialect.header_rows == 0 else [], path=workdir / "sound_rows_0.txt")
     header: list[str] = []
-    target = result.path.open("wb") if workdir is not None else None
-    blank_before = False
-    if dialect.header_rows == 0:
-        result.names = ["c0"]
+    header_end = 0
+    ending = _Ending()
+    target = result.path.open("wb")
     try:
-        for records in scan(source.chunks(), dialect.delimiter, dialect.quote):
-            result.crlf |= records.crlf
-            result.lf |= records.lf
+        chunks = ending.watch(TextSource(path, dialect.encoding).chunks())
+        for records in scan(chunks, dialect.delimiter, dialect.quote):
             filled = np.flatnonzero(records.end > records.start)
-            if target is None:
-                blanks = len(filled) < len(records.end)
-                ahead = blank_before or (blanks and len(filled) and int(filled[-1]) >= len(filled))
-                if ahead and (len(filled) or len(result.names) == 1):
-                    raise _NeedsCopyError
-                blank_before |= blanks
             while len(filled) and len(header) < dialect.header_rows:
                 index = int(filled[0])
-                header.append(records.text(index))
-                result.header_lines = int(records.line[index] + records.line_count[index] - 1)
-                if target is None and (records.line_count[index] > 1 or records.stray[index]):
-                    raise _NeedsCopyError
+                header_end = int(records.line[index] + records.line_count[index] - 1)
                 filled = filled[1:]
+                if not header and header_end == 1 and _states_delimiter(records.text(index), dialect, path):
+                    continue
+                header.append(records.text(index))
                 if len(header) == dialect.skip + dialect.name_rows:
                     result.header = _header(header[dialect.skip :], dialect, path)
-                    result.names = _names(result.header)
+                    result.names = numbered_names(result.header)
                     if contract is not None:
-                        _check_columns(contract, result.header, path, dialect)
+                        _check_columns(contract, result.header, path, dialect, int(records.line[index]))
                 if len(header) == dialect.header_rows and contract is not None:
                     _check_skipped(contract, header[-1], int(records.line[index]), path)
+            if part is not None and len(filled) and (result.size >= part or result.rejected >= part):
+                target.close()
+                yield result
+                result = _next(result)
+                target = result.path.open("wb")
             _sort_out(records, filled, result, dialect, target)
-            if target is None and (source.transcoded or records.cr or (result.crlf and result.lf)):
-                raise _NeedsCopyError
     except LineTooLongError as error:
         raise DeliveryError(
             "not_the_format",
@@ -182,21 +214,61 @@ def _scan(path: Path, dialect: Dialect, workdir: Path | None, contract: Contract
             "the contract states. Check the format and the delimiter.",
         ) from error
     finally:
-        if target is not None:
-            target.close()
+        target.close()
     if not header and dialect.header_rows:
         raise DeliveryError("empty_file", f"{path.name}: the file holds no row, not even a header.")
     if contract is not None and dialect.skip + dialect.name_rows < len(header) < dialect.header_rows:
-        _check_skipped(contract, "", result.header_lines + 1, path)
-    if target is not None:
-        result.crlf, result.header_lines = False, 0
-    return result
+        _check_skipped(contract, "", header_end + 1, path)
+    if result.first + result.records == 0:
+        raise DeliveryError(
+            "empty_file", f"{path.name}: there is a header but no row. Export it again, or take it out of the inbox."
+        )
+    result.cut_off = result.cut_off and ending.open
+    yield result
 
 
-def _check_columns(contract: Contract, names: list[str], path: Path, dialect: Dialect) -> None:
+def _next(before: Scanned) -> Scanned:
+    """Return the part that follows one."""
+    number = int(before.path.stem.rpartition("_")[2]) + 1
+    return Scanned(
+        header=before.header,
+        names=before.names,
+        first=before.first + before.records,
+        path=before.path.with_name(f"sound_rows_{number}.txt"),
+    )
+
+
+class _Ending:
+    """Whether a text ends without a line end."""
+
+    def __init__(self) -> None:
+        self.open = False
+
+    def watch(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Pass the chunks on."""
+        for chunk in chunks:
+            self.open = chunk[-1:] not in {b"\n", b"\r"}
+            yield chunk
+
+
+def _states_delimiter(text: str, dialect: Dialect, path: Path) -> bool:
+    """Return whether the first line is Excel's `sep=;`, which is no header; refuse another mark than the contract's."""
+    stated = re.fullmatch(r'"?sep=(.)"?', text, re.IGNORECASE)
+    if stated is None:
+        return False
+    if stated[1] != dialect.delimiter:
+        raise DeliveryError(
+            "delimiter",
+            f"{path.name}: line 1 states the delimiter {stated[1]!r}, but the contract {dialect.delimiter!r}. State "
+            f"`delimiter: {json.dumps(stated[1])}` in the contract, or export it again as the contract states.",
+        )
+    return True
+
+
+def _check_columns(contract: Contract, names: list[str], path: Path, dialect: Dialect, line: int) -> None:
     """Raise DeliveryError when a column is missing; the encoding is blamed first, where it garbled the header."""
     try:
-        find_columns(contract, names, path.name)
+        find_columns(contract, names, path.name, line)
     except DeliveryError:
         for _ in TextSource(path, dialect.encoding).chunks():
             pass
@@ -221,45 +293,60 @@ def _sort_out(
     filled: npt.NDArray[np.int64],
     result: Scanned,
     dialect: Dialect,
-    target: BinaryIO | None,
+    target: BinaryIO,
 ) -> None:
-    """Tell sound rows from broken ones in one chunk, number them, and copy the sound ones."""
+    """Tell sound rows from broken ones in one block, number them, and copy the sound ones."""
     if not len(filled):
         return
     expected = len(result.names)
     too_long = records.end[filled] - records.start[filled] > MAX_RECORD
     sound = (records.fields[filled] == expected) & ~records.stray[filled] & ~too_long
-    if target is None and not sound.all():
-        raise _NeedsCopyError
-    numbers = result.records + 1 + np.arange(len(filled))
+    all_sound = bool(sound.all())
+    numbers = result.first + result.records + 1 + np.arange(len(filled))
     for nth in np.flatnonzero(~sound):
         index = int(filled[nth])
         result.rejects.append(_reject(records, index, int(numbers[nth]), expected, bool(too_long[nth]), dialect))
-    good = filled[sound]
-    indices = result.good + np.arange(len(good))
-    record_step = numbers[sound] - indices
-    line_step = records.line[good] - indices
-    last = result.steps[-1][1:] if result.steps else (None, None)
+        result.rejected += int(records.end[index] - records.start[index]) + _REJECT
+    last = int(filled[-1])
+    result.cut_off = bool(records.stray[last]) or int(records.fields[last]) < expected
+    good = filled if all_sound else filled[sound]
     if len(good):
-        changes = np.flatnonzero((np.diff(record_step) != 0) | (np.diff(line_step) != 0)) + 1
-        if (int(record_step[0]), int(line_step[0])) != last:
-            changes = np.concatenate([np.zeros(1, dtype=np.int64), changes])
-        result.steps.extend(
-            zip(
-                indices[changes].tolist(),
-                record_step[changes].tolist(),
-                line_step[changes].tolist(),
-                strict=True,
-            )
-        )
-        if target is not None:
-            _copy(records, good, target)
+        indices = result.good + np.arange(len(good))
+        _add_steps(result, indices, (numbers if all_sound else numbers[sound]) - indices, records.line[good] - indices)
+        text = _text(records, good)
+        target.write(text)
+        result.size += len(text)
+        result.lengths.append(records.end[good] - records.start[good] + 1)
+        result.trimmed &= records.trimmed
     result.records += len(filled)
     result.good += len(good)
 
 
-def _copy(records: Records, good: npt.NDArray[np.int64], target: BinaryIO) -> None:
-    """Write the good records, each ended by LF."""
+def _add_steps(
+    result: Scanned,
+    indices: npt.NDArray[np.int64],
+    record_step: npt.NDArray[np.int64],
+    line_step: npt.NDArray[np.int64],
+) -> None:
+    """Take note of where the numbers of the rows do not simply go on."""
+    changes = np.flatnonzero((np.diff(record_step) != 0) | (np.diff(line_step) != 0)) + 1
+    if not result.steps or (int(record_step[0]), int(line_step[0])) != result.steps[-1][1:]:
+        changes = np.concatenate([np.zeros(1, dtype=np.int64), changes])
+    result.steps.extend(
+        zip(indices[changes].tolist(), record_step[changes].tolist(), line_step[changes].tolist(), strict=True)
+    )
+
+
+def _text(records: Records, good: npt.NDArray[np.int64]) -> bytes:
+    """Return the text of the good records, each ended by LF."""
+    first, last = int(good[0]), int(good[-1])
+    begin, end = int(records.start[first]), int(records.stop[last]) + 1
+    if len(good) == last - first + 1 and not records.cr:
+        text = records.data[begin:end].tobytes()
+        if not records.crlf:
+            return text
+        if not records.lf and text.count(b"\r\n") == len(good):
+            return text.replace(b"\r\n", b"\n")
     size = len(records.data)
     change = np.zeros(size + 1, dtype=np.int8)
     change[records.start[good]] += 1
@@ -268,7 +355,7 @@ def _copy(records: Records, good: npt.NDArray[np.int64], target: BinaryIO) -> No
     keep[records.stop[good]] = True
     data = records.data.copy()
     data[records.stop[good]] = _LF
-    target.write(data[keep].tobytes())
+    return data[keep].tobytes()
 
 
 def _reject(
@@ -340,7 +427,7 @@ def _cells(row: str, dialect: Dialect) -> list[str]:
     return [cell.strip() for cell in rows[0]] if rows else []
 
 
-def _names(header: list[str]) -> list[str]:
+def numbered_names(header: list[str]) -> list[str]:
     """Return the column names, each once: a repeated name is numbered `name#2`."""
     names: list[str] = []
     seen: dict[str, int] = {}
@@ -350,52 +437,24 @@ def _names(header: list[str]) -> list[str]:
     return names
 
 
-def _bulk_read(file: Path, scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyConnection) -> int:
-    """Load the sound rows as VARCHAR in file order; return how many the parser saw (-1: it gave up)."""
-    columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(scanned.names)))
-    connection.execute("DROP TABLE IF EXISTS raw")
-    if scanned.good == 0:
-        body = ", ".join(f"c{position} VARCHAR" for position in range(len(scanned.names)))
-        connection.execute(f"CREATE TABLE raw ({body})")
-        return 0
-    quote = literal(dialect.quote)
-    newline = "\\r\\n" if scanned.crlf else "\\n"
+def _bulk_read(scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyConnection) -> int | None:
+    """Load the sound rows as VARCHAR in file order; return how many the parser saw (None: it gave up)."""
     try:
-        connection.execute(
-            f"""CREATE TABLE raw AS SELECT * FROM read_csv({file_literal(file)}, hive_partitioning=false,
-                auto_detect=false, header=false, skip={scanned.header_lines}, columns={{{columns}}},
-                delim={literal(dialect.delimiter)}, quote={quote}, escape={quote}, new_line='{newline}',
-                comment='', strict_mode=true, null_padding=false, ignore_errors=false, nullstr='',
-                max_line_size={2 * MAX_RECORD}, buffer_size={4 * MAX_RECORD}, encoding='utf-8')"""
-        )
+        connection.execute(f"CREATE OR REPLACE TABLE raw AS {_rows_sql(scanned, dialect)}")
     except duckdb.Error:
-        return -1
+        return None
     return int(fetch_row(connection, "SELECT count(*) FROM raw")[0])
 
 
-def _numbered(scanned: Scanned, connection: duckdb.DuckDBPyConnection) -> str:
-    """Make the relation of raw rows with their record and line numbers; return its name.
-
-    The table is in file order, so rowid is the index of the good row; the numbers follow from the steps.
-    """
-    if len(scanned.steps) <= 1:
-        _, record_step, line_step = scanned.steps[0] if scanned.steps else (0, 0, 0)
-        connection.execute(
-            f"""CREATE VIEW numbered AS SELECT rowid + {record_step} AS _record, rowid + {line_step} AS _line, *
-            FROM raw"""
-        )
-        return "numbered"
-    steps = np.array(scanned.steps, dtype=np.int64)
-    lengths = np.diff(np.append(steps[:, 0], scanned.good))
-    indices = np.arange(scanned.good)
-    numbers = pa.table(
-        {
-            "_record": indices + np.repeat(steps[:, 1], lengths),
-            "_line": indices + np.repeat(steps[:, 2], lengths),
-        }
-    )
-    connection.register("numbers_batch", numbers)
-    connection.execute("CREATE TABLE numbers AS SELECT * FROM numbers_batch")
-    connection.unregister("numbers_batch")
-    connection.execute("CREATE VIEW numbered AS SELECT * FROM numbers POSITIONAL JOIN raw")
-    return "numbered"
+def _rows_sql(scanned: Scanned, dialect: Dialect) -> str:
+    """Return the SELECT of the sound rows of a scan, every value as VARCHAR, blank ones as null."""
+    if scanned.good == 0:
+        nothing = ", ".join(f"CAST(NULL AS VARCHAR) AS c{position}" for position in range(len(scanned.names)))
+        return f"SELECT {nothing} WHERE false"
+    columns = ", ".join(f"'c{position}': 'VARCHAR'" for position in range(len(scanned.names)))
+    quote = literal(dialect.quote)
+    return f"""SELECT * FROM read_csv({file_literal(scanned.path)}, hive_partitioning=false,
+        auto_detect=false, header=false, skip=0, columns={{{columns}}},
+        delim={literal(dialect.delimiter)}, quote={quote}, escape={quote}, new_line='\\n',
+        comment='', strict_mode=true, null_padding=false, ignore_errors=false, nullstr='', allow_quoted_nulls=true,
+        max_line_size={2 * MAX_RECORD}, buffer_size={4 * MAX_RECORD}, encoding='utf-8')"""

@@ -1,17 +1,20 @@
-"""JSON documents and JSON lines: one record an object, nested values by dotted names (`customer.id`).
+"""JSON documents and JSON lines: one record an object, nested values by name (`customer.id`, see json_names).
 
-Values are text as in the document; null and an absent key are both null; an object or a list is its JSON.
+Values are text as in the document; null and an absent key are both null; an object or a list is its JSON. Of a key
+that stands twice in an object the first counts.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import duckdb
 
 from pipelines.extracts.contract import Contract
+from pipelines.extracts.json_names import pick_of
 from pipelines.extracts.readers.base import (
     DeliveryError,
     RawTable,
@@ -29,13 +32,25 @@ from pipelines.extracts.readers.text import TextSource
 #: A character that no valid JSON holds unescaped: a line with it is broken anyway.
 _NO_DELIMITER = "\x1f"
 
+#: Most bytes of a JSON document: it is held in memory some four times over. JSON lines have no such bound.
+DOCUMENT_LIMIT = 2**30
+
+#: Records looked at, and levels gone down, to list the names that a file has.
+_SAMPLE, _DEPTH = 1000, 20
+
+#: An escaped half of a surrogate pair without the other half: no text can hold it.
+_HALF = re.compile(
+    r"(?<!\\)(?:\\\\)*(\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F])|"
+    r"(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+)
+
 
 def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> RawTable:
     """Read a JSON document (format json, array at `records`) or JSON lines (format jsonl).
 
     In JSON lines, a line that is no object goes to the rejects; so does an element of the array that is
-    none. Raises DeliveryError: empty_file, not_the_format (no JSON, or no array there), encoding,
-    missing_column (a name that no record has).
+    none. Raises DeliveryError: empty_file, not_the_format (no JSON, or no array there), encoding, too_large (a
+    document of more than DOCUMENT_LIMIT bytes), missing_column (a name that no record has).
     """
     if contract.format.type == "jsonl":
         records = _load_lines(path, contract, connection, workdir)
@@ -72,6 +87,12 @@ def _load_lines(path: Path, contract: Contract, connection: duckdb.DuckDBPyConne
 
 
 def _load_document(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> int:
+    if path.stat().st_size > DOCUMENT_LIMIT:
+        raise DeliveryError(
+            "too_large",
+            f"{path.name}: a JSON document of more than {DOCUMENT_LIMIT} bytes cannot be read, because it must be held "
+            "in memory whole. Export it as JSON lines (one record a line), or in smaller files.",
+        )
     source = TextSource(path, contract.format.encoding)
     copy = workdir / "document.json"
     with copy.open("wb") as file:
@@ -87,7 +108,10 @@ def _load_document(path: Path, contract: Contract, connection: duckdb.DuckDBPyCo
     counted = fetch_row(connection, "SELECT json_type(list), json_array_length(list) FROM list")
     if counted[0] != "ARRAY":
         what = f"at `records: {place}`" if place else "as the whole document (state `records:` in the contract)"
-        raise DeliveryError("not_the_format", f"{path.name}: the contract expects an array {what}; there is none.")
+        raise DeliveryError(
+            "not_the_format",
+            f"{path.name}: the contract expects an array {what}; there is none.{_arrays_there(connection)}",
+        )
     if counted[1] == 0:
         raise DeliveryError("empty_file", f"{path.name}: the array of records is empty.")
     connection.execute("CREATE TABLE elements AS SELECT unnest(json_extract(list, '$[*]')) AS doc FROM list")
@@ -98,6 +122,20 @@ def _load_document(path: Path, contract: Contract, connection: duckdb.DuckDBPyCo
     create_rejects(connection, [])
     _reject_unsound(connection, "'record ' || _record")
     return int(counted[1])
+
+
+def _arrays_there(connection: duckdb.DuckDBPyConnection) -> str:
+    """Return where arrays stand instead, with the remedy: the whole document, or under one of its own keys."""
+    if fetch_row(connection, "SELECT json_type(content) FROM text")[0] == "ARRAY":
+        return " The whole document is an array: leave `records` out of the contract, or export it again."
+    found = connection.execute(
+        "SELECT key FROM (SELECT unnest(json_keys(content)) AS key, content FROM text) "
+        "WHERE json_type(content, '/' || replace(replace(key, '~', '~0'), '/', '~1')) = 'ARRAY' ORDER BY key LIMIT 5"
+    ).fetchall()
+    if not found:
+        return " Export it again."
+    keys = ", ".join(repr(key) for (key,) in found)
+    return f" There are arrays at {keys}: state one as `records` in the contract, or export it again."
 
 
 def _message(where: str) -> str:
@@ -140,20 +178,77 @@ def _pointers(source: str) -> list[str]:
 
 def _pick(names: Sequence[str]) -> str:
     """Return SQL for the text under the first of the names that the record has a value for."""
-    picks = [f"json_extract_string(doc, {literal(pointer)})" for name in names for pointer in _pointers(name)]
+    picks = []
+    for name in names:
+        picks += [f"json_extract_string(doc, {literal(pointer)})" for pointer in _pointers(name)]
+        picks += [f"json_extract_string({found}, {literal(pointer)})" for found, pointer in _picked(name)]
     return picks[0] if len(picks) == 1 else f"coalesce({', '.join(picks)})"
 
 
 def _has(names: Sequence[str]) -> str:
-    pointers = [pointer for name in names for pointer in _pointers(name)]
-    return "(" + " OR ".join(f"json_exists(doc, {literal(pointer)})" for pointer in pointers) + ")"
+    tests = []
+    for name in names:
+        tests += [f"json_exists(doc, {literal(pointer)})" for pointer in _pointers(name)]
+        tests += [f"coalesce(json_exists({found}, {literal(pointer)}), false)" for found, pointer in _picked(name)]
+    return "(" + " OR ".join(tests) + ")"
+
+
+def _picked(name: str) -> Iterator[tuple[str, str]]:
+    """Yield, for `array[key=value].rest`, SQL for the first such object and the pointers `rest` may stand for in it."""
+    pick = pick_of(name)
+    if pick is None:
+        return
+    for array in _pointers(pick.array):
+        items = f"json_extract(json_extract(doc, {literal(array)}), '$[*]')"
+        told = f"json_extract_string(item, {literal('/' + _escape(pick.key))}) = {literal(pick.value)}"
+        found = f"list_filter({items}, lambda item: {told})[1]"
+        for pointer in _pointers(pick.rest) if pick.rest else [""]:
+            yield found, pointer
+
+
+def file_names(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> list[str]:
+    """Return the names of the values in a file's first records, sorted, those of any format.
+
+    Nested ones are dotted, through arrays as `name[]` (`requester.email`, `comments[].author.name`); a record that
+    is nested beyond reason gives its own keys only.
+    """
+    names: set[str] = set()
+    rows = connection.execute(f"SELECT {raw.row_sql} FROM {raw.table} LIMIT {_SAMPLE}").fetchall()
+    for (row,) in rows:
+        try:
+            names.update(_names_in(json.loads(row)))
+        except (ValueError, RecursionError):
+            ((keys,),) = connection.execute("SELECT json_keys(CAST($1 AS JSON))", [row]).fetchall()
+            names.update(keys)
+    return sorted(names)
+
+
+def _names_in(record: object) -> Iterator[str]:
+    """Yield the names of the values in a record, level by level."""
+    level: list[tuple[str, object]] = [("", record)]
+    for _ in range(_DEPTH):
+        following: list[tuple[str, object]] = []
+        for place, value in level:
+            if isinstance(value, dict) and value:
+                following += [(f"{place}.{key}" if place else str(key), inner) for key, inner in value.items()]
+            elif isinstance(value, list) and any(isinstance(inner, (dict, list)) for inner in value):
+                following += [(f"{place}[]", inner) for inner in value if isinstance(inner, (dict, list))]
+            elif place:
+                yield place
+        level = following
+    yield from (place for place, _ in level)
 
 
 def _why(path: Path) -> str:
+    text = path.read_text(encoding="utf-8")
     try:
-        json.loads(path.read_bytes())
+        json.loads(text)
     except ValueError as error:
         return str(error)
     except RecursionError:
         return "it is nested too deeply"
+    half = _HALF.search(text)
+    if half is not None:
+        line = text.count("\n", 0, half.start(1)) + 1
+        return f"line {line} holds {half[1]}, half of a letter without the other half"
     return "the document is damaged"

@@ -40,15 +40,16 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
         names = [str(row[0]) for row in described]
         found = find_columns(contract, names, path.name)
         columns = [f"c{position}" for position in range(len(names))]
+        days = {found[column.source] for column in contract.columns if column.type == "date" and column.source in found}
         picks = ", ".join(
-            f"{_printed(_quoted(name), str(row[1]))} AS {column}"
-            for name, row, column in zip(names, described, columns, strict=True)
+            f"{_printed(_quoted(name), str(row[1]), position in days)} AS {column}"
+            for position, (name, row, column) in enumerate(zip(names, described, columns, strict=True))
         )
         if int(counted[0][0]) == 0:
             raise DeliveryError("empty_file", f"{path.name}: the file has columns but no row.")
         connection.execute(f"CREATE TABLE raw AS SELECT {picks} FROM {scan}")
     except duckdb.Error as error:
-        first = str(error).splitlines()[0]
+        first = str(error).splitlines()[0].replace(str(workdir / "delivery.parquet"), path.name)
         raise DeliveryError(
             "not_the_format", f"{path.name}: damaged Parquet file: {first}. Export it again."
         ) from error
@@ -66,8 +67,16 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     )
 
 
-def _printed(value: str, kind: str) -> str:
-    """Return SQL for the text of a value of that DuckDB type."""
+def _printed(value: str, kind: str, day: bool) -> str:
+    """Return SQL for the text of a value of that DuckDB type; `day`: the contract reads a date there."""
+    if day and kind.startswith("TIMESTAMP"):
+        # Data frames have no days: they write midnights (with a zone, those of UTC), which are printed as days.
+        moment = f"{value} AT TIME ZONE 'UTC'" if kind == "TIMESTAMP WITH TIME ZONE" else value
+        moment = f"CAST({moment} AS TIMESTAMP)"
+        return (
+            f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN CAST(CAST({moment} AS DATE) AS VARCHAR) "
+            f"ELSE {_printed(value, kind, False)} END"
+        )
     if kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]"):
         return f"CAST(to_json({value}) AS VARCHAR)"
     if kind in {"FLOAT", "DOUBLE"}:

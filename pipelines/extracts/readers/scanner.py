@@ -21,7 +21,14 @@ Bytes = npt.NDArray[np.uint8]
 #: Longest record, in bytes. A quote left open is given up after this much.
 MAX_RECORD = 8 * 2**20
 
+#: Bytes looked at together: small enough for the caches, large enough that calls cost nothing.
+_BLOCK = 4 * 2**20
+
 _LF, _CR = 10, 13
+
+#: Blanks of one byte that are trimmed, line ends aside, and the longer ones as UTF-8.
+_BLANKS = (ord(" "), ord("\t"))
+_LONG_BLANKS = tuple(blank.encode() for blank in "\u00a0\u202f\ufeff")
 
 
 @dataclass
@@ -31,7 +38,7 @@ class Records:
     `data`: the bytes; `start`, `end`: slice of each record without its line end; `stop`: index of the byte
     that ends it; `line`: 1-based physical line of its start; `line_count`: physical lines it spans;
     `fields`: number of fields; `stray`: whether its quotes make no sense; `crlf`, `lf`, `cr`: whether such
-    line ends occur.
+    line ends occur; `trimmed`: whether it is certain that no value begins or ends with a blank.
     """
 
     data: Bytes
@@ -45,6 +52,7 @@ class Records:
     crlf: bool
     lf: bool
     cr: bool
+    trimmed: bool = False
 
     def text(self, index: int) -> str:
         """Return one record as text."""
@@ -69,7 +77,7 @@ def scan(chunks: Iterable[bytes], delimiter: str, quote: str) -> Iterator[Record
     mark = ord(quote) if quote else -1
     carry = b""
     line = 1
-    for chunk in chunks:
+    for chunk in _blocks(chunks):
         data = carry + chunk
         records, used, lines = _split(data, separator, mark, line, final=False)
         if used == 0 and len(data) > MAX_RECORD:
@@ -83,6 +91,13 @@ def scan(chunks: Iterable[bytes], delimiter: str, quote: str) -> Iterator[Record
         ended = carry if carry[-1] in (_LF, _CR) else carry + b"\n"
         records, _, _ = _split(ended, separator, mark, line, final=True, added=len(ended) - len(carry))
         yield records
+
+
+def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut the chunks that are longer than a block."""
+    for chunk in chunks:
+        for begin in range(0, len(chunk), _BLOCK):
+            yield chunk[begin : begin + _BLOCK]
 
 
 def _split(
@@ -101,6 +116,35 @@ def _split(
     """
     data: Bytes = np.frombuffer(raw, dtype=np.uint8)
     size = len(data)
+    trimmed = _is_trimmed(raw, data, separator, mark)
+    quick = None if give_up or b"\r" in raw else _split_sound(raw, data, separator, mark, final)
+    if quick is not None:
+        stop, fields, feeds = quick
+        start = np.empty_like(stop)
+        start[0] = 0
+        start[1:] = stop[:-1] + 1
+        used = int(stop[-1]) + 1
+        if feeds is None:
+            first, spans, lines = np.arange(len(stop)), np.ones(len(stop), dtype=np.int64), len(stop)
+        else:
+            first = np.searchsorted(feeds, start)
+            spans = np.searchsorted(feeds, stop) - first + 1
+            lines = int(np.searchsorted(feeds, used))
+        records = Records(
+            data=data,
+            start=start,
+            end=stop,
+            stop=stop,
+            line=line + first,
+            line_count=spans,
+            fields=fields,
+            stray=np.zeros(len(stop), dtype=np.bool_),
+            crlf=False,
+            lf=len(stop) > added,
+            cr=False,
+            trimmed=trimmed and feeds is None,
+        )
+        return records, used, lines
     breaks, crlf, lone_cr = _line_ends(raw, data, final)
     delimiters = np.flatnonzero(data == separator)
     parts: list[tuple[Ints, Ints, Ints, bool]] = []  # starts, stops, field counts, stray
@@ -138,8 +182,73 @@ def _split(
         crlf=has_crlf,
         lf=has_lf,
         cr=lone_cr and bool(np.any(real == _CR)),
+        trimmed=trimmed and len(breaks) == len(stop),
     )
     return records, used, int(np.searchsorted(breaks, used))
+
+
+def _split_sound(
+    raw: bytes, data: Bytes, separator: int, mark: int, final: bool
+) -> tuple[Ints, Ints, Ints | None] | None:
+    """Split a block without CR whose quotes all make sense; None where it is not so, and `_take_quoted` must look.
+
+    Returns the index of the byte that ends each record, its number of fields, and the positions of all line feeds
+    where some stand inside quotes (None: each ends a record). Only the bytes that mean something are looked at.
+    """
+    special = (data == separator) | (data == _LF)
+    quoted = mark >= 0 and bytes([mark]) in raw
+    if quoted:
+        special |= data == mark
+    places = np.flatnonzero(special)
+    codes = data[places]
+    feeds: Ints | None = None
+    if quoted:
+        quote = codes == mark
+        beside = np.diff(places) == 1
+        quotes = np.flatnonzero(quote)
+        opening, closing = quotes[0::2], quotes[1::2]
+        if len(opening) and opening[0] == 0:
+            if places[0] != 0:
+                return None
+            opening = opening[1:]
+        if len(closing) and closing[-1] == len(beside):
+            if places[-1] != len(data) - 1:
+                return None
+            closing = closing[:-1]
+        if not (beside[opening - 1].all() and beside[closing].all()):
+            return None
+        inside = np.bitwise_xor.accumulate(quote.view(np.uint8))
+        outside = np.flatnonzero((inside | quote) == 0)
+        lines = np.count_nonzero(codes == _LF)
+        all_places, all_codes = places, codes
+        places, codes = places[outside], codes[outside]
+    ends = np.flatnonzero(codes == _LF)
+    if not len(ends) or (final and int(places[ends[-1]]) != len(data) - 1):
+        return None
+    if quoted and lines != len(ends):
+        feeds = all_places[all_codes == _LF]
+    return places[ends], np.diff(ends, prepend=-1), feeds
+
+
+def _is_trimmed(raw: bytes, data: Bytes, separator: int, mark: int) -> bool:
+    """Return whether surely no value begins or ends with a blank, line ends inside values aside.
+
+    A blank beside a separator, a quote or a line end counts as one, even inside a value.
+    """
+    if not raw.isascii() and any(blank in raw for blank in _LONG_BLANKS):
+        return False
+    for blank in _BLANKS:
+        if blank == separator or bytes([blank]) not in raw:
+            continue
+        places = np.flatnonzero(data == blank)
+        if places[0] == 0:
+            return False
+        if places[-1] == len(data) - 1:
+            places = places[:-1]  # its record goes on in the next block, where it is looked at whole
+        for beside in (data[places - 1], data[places + 1]):
+            if np.any((beside == separator) | (beside == mark) | (beside == _LF) | (beside == _CR)):
+                return False
+    return True
 
 
 def _line_ends(raw: bytes, data: Bytes, final: bool) -> tuple[Ints, bool, bool]:

@@ -18,10 +18,13 @@ from pipelines.extracts.readers.base import DeliveryError
 CHUNK = 16 * 2**20
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook (.xlsx)"),
+    (b"PK\x03\x04", "a zip archive (it is unpacked when its name ends in .zip) or an Excel workbook (.xlsx)"),
     (b"PK\x05\x06", "an empty zip archive"),
     (b"%PDF", "a PDF document"),
-    (b"\x1f\x8b", "a gzip archive"),
+    (b"\x1f\x8b", "a gzip archive (it is unpacked when its name ends in .gz)"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive (it is unpacked when its name ends in .zst)"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
     (b"\xd0\xcf\x11\xe0", "an old Microsoft Office file (.xls, .doc)"),
     (b"PAR1", "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
@@ -29,6 +32,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"7z\xbc\xaf", "a 7-Zip archive"),
     (b"$FL2", "an SPSS data file (.sav)"),
+    (b"$FL3", "an SPSS data file (.zsav)"),
 )
 _MARKUP = (b"<!doctype", b"<html", b"<?xml")
 
@@ -42,7 +46,7 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
 
 @dataclass
 class TextSource:
-    """A text file read by chunks of UTF-8 bytes, byte order mark stripped.
+    """A text file read by chunks of UTF-8 bytes, byte order marks stripped.
 
     After the chunks were read to the end, `transcoded` says whether any byte was changed on the way.
     """
@@ -62,11 +66,9 @@ class TextSource:
         multi_byte: tuple[int, int] | None = None
         offset, lines = 0, 0
         with self.path.open("rb") as file:
-            head = file.read(len(codecs.BOM_UTF8))
-            if head == codecs.BOM_UTF8 and not wide:
-                offset = len(head)
-            else:
-                file.seek(0)
+            while not wide and file.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8:
+                offset += len(codecs.BOM_UTF8)  # some programs set a second mark before the first
+            file.seek(offset)
             if wide:
                 self.transcoded = True
             while True:
@@ -136,7 +138,7 @@ class TextSource:
                 "character in latin-1; it looks like Windows-1252. State `encoding: cp1252` in the contract.",
             )
         if offset == 0 and text.startswith("\ufeff"):
-            text = text[1:]
+            text = text.lstrip("\ufeff")
         return text.encode("utf-8")
 
 
@@ -156,11 +158,17 @@ def _looks_like(data: bytes, at: int) -> str:
     sample = data[max(0, at - 2000) : at + 2000]
     if sample.count(b"\0") > len(sample) // 4:
         return "It looks like UTF-16."
+    mac = data[at : at + 1].decode("mac_roman")
     try:
         letter = data[at : at + 1].decode("cp1252")
     except UnicodeDecodeError:
-        return "It is no Windows-1252 either; it may be damaged, or of an old Macintosh or DOS encoding."
-    return f"It looks like Windows-1252, where that byte is {letter!r}."
+        return (
+            f"It is no Windows-1252 either; that byte is {mac!r} in Mac Roman (`encoding: mac_roman`), or the file is "
+            "damaged or of an old DOS encoding."
+        )
+    return (
+        f"That byte is {letter!r} in Windows-1252 (`encoding: cp1252`) and {mac!r} in Mac Roman (`encoding: mac_roman`)."
+    )
 
 
 def check_is_text(path: Path, encoding: str) -> None:

@@ -11,6 +11,7 @@
         'client_until',
         'valid_from',
         'valid_to',
-        '_system as source_system'
+        '_system as source_system',
+        '_delivery_id as delivery_id'
     ]
 ) }}

@@ -15,6 +15,7 @@
         'hired_on',
         'left_on',
         'leave_reason',
-        '_system as source_system'
+        '_system as source_system',
+        '_delivery_id as delivery_id'
     ]
 ) }}
