@@ -17,10 +17,22 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
-from rich.console import Console
 
+from pipelines.commands import deliveries, key, quarantine, sources
+from pipelines.commands.terminal import (
+    FILES_REFUSED,
+    RUN_FAILED,
+    WRONG_USE,
+    DataOption,
+    InboxOption,
+    err,
+    load_settings,
+    out,
+    stop,
+    tables,
+)
 from pipelines.settings import PROJECT_DIR, Settings, SettingsError
+from pipelines.simulation.systems import Crm, Helpdesk, Hr, SurveyTool
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,17 +40,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="One scorecard of client and collaborator metrics per unit and month.",
 )
-out = Console(soft_wrap=True)
-# A table narrower than this would cut its figures; a pipe reports 80 columns whatever reads it.
-tables = Console(width=max(Console().width, 110))
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+app.add_typer(deliveries.app, name="deliveries")
+app.add_typer(quarantine.app, name="quarantine")
+app.add_typer(key.app, name="key")
+app.add_typer(sources.app, name="sources")
 
-RUN_FAILED, WRONG_USE, FILES_REFUSED = 1, 2, 3
 COMPANY_TAG = "symmetry/company"
 
-InboxOption = Annotated[Path | None, typer.Option(help="Folder of extracts to read.")]
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
-DataOption = Annotated[Path | None, typer.Option("--data", help="Root of all that the pipeline writes.")]
 
 
 class Language(StrEnum):
@@ -46,24 +55,6 @@ class Language(StrEnum):
 
     en = "en"
     fr = "fr"
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    err.print(message, markup=False)
-    raise typer.Exit(code)
-
-
-def _settings(**given: object) -> Settings:
-    try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        _stop(
-            f"A setting is wrong:\n{lines}\nCorrect it on the command line, in the environment or in .env.", WRONG_USE
-        )
-    settings.make_folders()
-    settings.export_to_processes()
-    return settings
 
 
 @app.command()
@@ -74,7 +65,7 @@ def run(
     force: Annotated[bool, typer.Option(help="Compute and publish even when nothing is new.")] = False,
 ) -> None:
     """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
-    settings = _settings(inbox=inbox, definitions=definitions, data_dir=data)
+    settings = load_settings(inbox=inbox, definitions=definitions, data_dir=data)
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
@@ -82,6 +73,7 @@ def run(
 
     if settings.definitions is not None:
         load_definitions(settings.definitions)
+    key.settle_rotation(settings)
     if not force and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
         _finish(settings)
@@ -89,7 +81,7 @@ def run(
     hold_warehouse(settings.warehouse_path.parent)
     before = last_publication(settings.published_path)
     if not _execute(settings, force):
-        _stop(
+        stop(
             f"The run failed; {_what_stands(settings, before)}. The lines above say why; "
             "`symmetry ui` shows the run step by step. Correct the cause and run again.",
             RUN_FAILED,
@@ -161,21 +153,35 @@ def simulate(
     out_dir: Annotated[Path | None, typer.Option("--out", help="Where to write. Default: the inbox.")] = None,
     seed: Annotated[int, typer.Option(help="Equal seeds write equal files.")] = 20261101,
     if_empty: Annotated[bool, typer.Option("--if-empty", help="Write only when the folder holds no file.")] = False,
+    crm: Annotated[Crm, typer.Option(help="System that client cases come from.")] = Crm.salesforce,
+    hr: Annotated[Hr, typer.Option(help="System that employees, absences and training come from.")] = Hr.french_hr,
+    helpdesk: Annotated[Helpdesk, typer.Option(help="System of internal requests.")] = Helpdesk.helpdesk,
+    survey: Annotated[SurveyTool, typer.Option(help="System that answers come from.")] = SurveyTool.qualtrics,
     data: DataOption = None,
 ) -> None:
     """Write the example company's extracts, as its systems would export them."""
-    settings = _settings(data_dir=data)
+    settings = load_settings(data_dir=data)
     target = (out_dir or settings.inbox_dir).resolve()
-    if if_empty and target.is_dir() and any(path for path in target.iterdir() if not path.name.startswith(".")):
-        out.print(f"{target} holds extracts already; nothing is written.")
+    if if_empty and _has_extracts(settings, target):
+        out.print(f"{target} holds extracts already, or had them; nothing is written.")
         return
     from pipelines.simulation.company import simulate as write_company
 
     err.print("Writing the example company's extracts (a few seconds)")
-    summary = write_company(target, settings.truth_path, seed=seed)
+    systems: dict[str, Any] = {"crm": crm, "hr": hr, "helpdesk": helpdesk, "survey": survey}
+    summary = write_company(target, settings.truth_path, seed=seed, **systems)
     for file in summary.files:
         out.print(f"  {file.path.name}: {file.rows:,} rows")
     out.print(f"Written to {target}; what was planted is in {settings.truth_path}, which the pipeline never reads.")
+
+
+def _has_extracts(settings: Settings, folder: Path) -> bool:
+    """Whether a folder holds files or, as the inbox, has given files that have landed."""
+    from pipelines.extracts.deliveries import live_receipts
+
+    if folder.is_dir() and any(path for path in folder.iterdir() if not path.name.startswith(".")):
+        return True
+    return folder == settings.inbox_dir and bool(live_receipts(settings.landing_dir))
 
 
 @app.command()
@@ -187,9 +193,9 @@ def report(
     data: DataOption = None,
 ) -> None:
     """Write the first page to look at: one HTML file that needs no network."""
-    settings = _settings(inbox=inbox, data_dir=data)
+    settings = load_settings(inbox=inbox, data_dir=data)
     if not settings.published_path.is_file():
-        _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
+        stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
     from pipelines.publication.inputs import settled_definitions
     from pipelines.publication.report import write_report
 
@@ -206,24 +212,27 @@ def withdraw(
     inbox: InboxOption = None,
     data: DataOption = None,
 ) -> None:
-    """Take a delivery back: its rows count no more. Take its file out of the inbox too, or it lands again."""
-    settings = _settings(inbox=inbox, data_dir=data)
+    """Take a delivery back: its rows count no more. A file of it in the inbox must go too, or it lands again."""
+    settings = load_settings(inbox=inbox, data_dir=data)
     from pipelines.extracts.deliveries import withdraw as take_back
     from pipelines.publication.lock import hold_warehouse
 
     hold_warehouse(settings.warehouse_path.parent)
     file = take_back(settings.landing_dir, delivery)
+    # Its rows in quarantine, whole, are of no use any more; the original stays in the archive for its time.
+    (settings.quarantine_dir / f"{delivery}.parquet").unlink(missing_ok=True)
     out.print(f"Delivery {delivery} ({file}) is withdrawn; the next run computes without it.")
-    if (settings.inbox_dir / file).exists():
-        out.print(f"{settings.inbox_dir / file} is still there: correct it or take it out, or it lands again.")
+    left = settings.inbox_dir / file.split("/")[0]
+    if left.exists():
+        out.print(f"{left} is still there: correct it or take it out, or it lands again.")
 
 
 @app.command()
 def show(inbox: InboxOption = None, data: DataOption = None) -> None:
     """Print the short table of the published scorecard."""
-    settings = _settings(inbox=inbox, data_dir=data)
+    settings = load_settings(inbox=inbox, data_dir=data)
     if not settings.published_path.is_file():
-        _stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
+        stop(f"{settings.published_path} is not there yet; run `symmetry run` first.", WRONG_USE)
     from pipelines.publication.summary import print_summary
 
     print_summary(settings.published_path, tables)
@@ -236,7 +245,7 @@ def ui(
     data: DataOption = None,
 ) -> None:
     """Open the Dagster UI on this machine, with the runs that `symmetry run` has made."""
-    _settings(inbox=inbox, data_dir=data)
+    load_settings(inbox=inbox, data_dir=data)
     out.print(f"Dagster UI: http://127.0.0.1:{port} (stop with Ctrl-C)")
     dagster = str(Path(sys.executable).with_name("dagster"))
     workspace = str(PROJECT_DIR / "workspace.yaml")
@@ -249,6 +258,7 @@ def _said_to_people() -> tuple[type[Exception], ...]:
     from pipelines.extracts.contract import ContractError
     from pipelines.extracts.deliveries import DamagedReceiptError, DeliveryUnknownError
     from pipelines.extracts.pseudonyms import PseudonymKeyError
+    from pipelines.extracts.quarantine import QuarantineError
     from pipelines.publication.inputs import ConflictingDefinitionsError
     from pipelines.publication.lock import WarehouseBusyError
     from pipelines.publication.publish import PublishedFileError
@@ -262,6 +272,7 @@ def _said_to_people() -> tuple[type[Exception], ...]:
         DeliveryUnknownError,
         DamagedReceiptError,
         PseudonymKeyError,
+        QuarantineError,
         ConflictingDefinitionsError,
         WarehouseBusyError,
         PublishedFileError,

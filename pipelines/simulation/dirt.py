@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from pipelines.simulation.randomness import BoolArray, IntArray, stream
-from pipelines.simulation.writers.delimited import Export, header, quoted, records
+from pipelines.simulation.writers.delimited import Export, header, objects, quoted, records
 
 QUARANTINED = "quarantined"
 DUPLICATE = "duplicate"
@@ -22,9 +22,9 @@ DUPLICATE = "duplicate"
 class DirtyFile:
     """The bytes of a file and the ledger of what is wrong in it.
 
-    `ledger`: record (1-based, headers not counted), line (1-based, where the record starts), kind, column,
-    value, fate (quarantined or duplicate). `filtered` counts rows that the contract leaves out, by reason;
-    `landed` and `landing_rows` count source rows and rows of the landing entity that remain.
+    `ledger`: record (1-based, headers not counted), line (1-based, where the record starts; null in a file that is
+    not text), kind, column, value, fate (quarantined or duplicate). `filtered` counts rows that the contract leaves
+    out, by reason; `landed` and `landing_rows` count source rows and rows of the landing entity that remain.
     """
 
     content: bytes
@@ -33,6 +33,7 @@ class DirtyFile:
     filtered: dict[str, int]
     landed: int
     landing_rows: int
+    further: dict[str, int]
 
 
 def soil(seed: int, export: Export, dirt: float = 1.0) -> DirtyFile:
@@ -76,7 +77,8 @@ def soil(seed: int, export: Export, dirt: float = 1.0) -> DirtyFile:
         marks.append((chosen, damage.kind, damage.column, values))
     separated = take(export.separator_share)
     text = _with_extra_field(faulty, export, separated)
-    marks.append((separated, "extra_separator", export.free_text, [""] * len(separated)))
+    broken = "extra_separator" if export.document is None else "broken_object"
+    marks.append((separated, broken, export.free_text if export.document is None else "", [""] * len(separated)))
     wrong = np.zeros(faulty.height, dtype=bool)
     for chosen, _, _, _ in marks:
         wrong[chosen] = True
@@ -105,25 +107,39 @@ def soil(seed: int, export: Export, dirt: float = 1.0) -> DirtyFile:
         shortened = export.layout.delimiter.join(pieces[: len(pieces) // 2])
         placed = placed.scatter(len(placed) - 1, shortened)
         ledger_rows.append((np.array([len(placed) - 1]), "cut_off", "", [""], QUARANTINED))
-    heads = header(rows, export.layout)
+    heads = header(rows, export.layout) if export.document is None else []
     ledger = _ledger(ledger_rows, heads, placed)
+    content = _encode(heads, placed, export, cut_off=cut)
+    if export.binary is not None:
+        content = export.binary(faulty[source[order]])
+    if export.binary is not None or export.array:
+        ledger = ledger.with_columns(line=pl.lit(None, dtype=pl.Int64))
     landed_mask = _landed(len(placed), ledger, left_out[source[order]])
     landed_sources = source[order][landed_mask]
     return DirtyFile(
-        content=_encode(heads, placed, export, cut_off=cut),
+        content=content,
         read=len(placed),
         ledger=ledger,
         filtered=filtered,
         landed=int(landed_mask.sum()),
         landing_rows=_landing_rows(faulty, export, landed_sources),
+        further={
+            entity: int(faulty[column][landed_sources].is_in(values).sum())
+            for entity, (column, values) in export.further.items()
+        },
     )
 
 
 def _with_extra_field(faulty: pl.DataFrame, export: Export, chosen: IntArray) -> pl.Series:
-    """Records of all rows, those chosen with one separator too many after the free text."""
+    """Records of all rows, those chosen with one separator too many after the free text (JSON: cut in the middle)."""
     flags = np.zeros(faulty.height, dtype=bool)
     flags[chosen] = True
     layout = export.layout
+    if export.document is not None:
+        texts = objects(faulty, export.document)
+        # Half an object on a line of its own is a broken line; in a document it would break the whole of it.
+        broken = "null" if export.array else texts.str.head(texts.str.len_chars() // 2)
+        return pl.select(pl.when(pl.lit(pl.Series(flags))).then(pl.lit(broken)).otherwise(pl.lit(texts))).to_series()
     if not flags.any():
         return records(faulty, layout)
     surplus = layout.delimiter + ('"suite"' if layout.quote_all else "suite")
@@ -179,13 +195,17 @@ def _landing_rows(faulty: pl.DataFrame, export: Export, landed: IntArray) -> int
     if not export.items:
         return len(landed)
     kept = faulty.select(export.items)[landed]
-    return int(kept.select(pl.sum_horizontal(pl.all().is_not_null())).to_series().sum())
+    filled = pl.all().is_not_null() & ~pl.all().is_in(export.unanswered)
+    return int(kept.select(pl.sum_horizontal(filled)).to_series().sum())
 
 
 def _encode(heads: list[str], placed: pl.Series, export: Export, cut_off: bool) -> bytes:
     """The file's bytes; a cut-off file ends without an end of line."""
     newline = export.layout.newline
-    text = newline.join(heads) + newline + newline.join(placed.to_list())
+    if export.array:
+        separator = f",{newline}"
+        return f'{{"{export.array}":[{newline}{separator.join(placed.to_list())}{newline}]}}{newline}'.encode()
+    text = newline.join([*heads, *placed.to_list()])
     if not cut_off:
         text += newline
     if export.layout.bom:

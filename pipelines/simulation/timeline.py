@@ -43,6 +43,11 @@ class Calendar:
         """Number of days in the calendar; the extracts are taken in the night after the last of them."""
         return int(self.starts[-1])
 
+    @property
+    def taken_on(self) -> str:
+        """The day on which the extracts are taken, as it stands in file names: `YYYYMMDD`."""
+        return self.iso(self.days).replace("-", "")
+
     def month_of(self, day: npt.NDArray[np.int64]) -> IntArray:
         """Index of the month of each day, held within the calendar."""
         index = np.searchsorted(self.starts, day, side="right") - 1

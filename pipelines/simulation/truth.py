@@ -25,12 +25,14 @@ def file_truth(export: Export, dirty: DirtyFile) -> dict[str, Any]:
     """What one file holds: rows read, landed, quarantined, duplicates, filtered, and the dirty rows as columns."""
     fates = dirty.ledger["fate"]
     kinds = dirty.ledger.group_by("kind").len().sort("kind")
+    further = {"further_landing_rows": dirty.further} if dirty.further else {}
     return {
         "contract": export.contract,
         "entity": export.entity,
         "read": dirty.read,
         "landed": dirty.landed,
         "landing_rows": dirty.landing_rows,
+        **further,
         "quarantined": int((fates == QUARANTINED).sum()),
         "duplicates": int((fates == DUPLICATE).sum()),
         "filtered": dirty.filtered,

@@ -1,6 +1,10 @@
 """Delimited text, rendered column by column: each record is one string, so that dirt can be put in afterwards."""
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
 
 import polars as pl
 
@@ -10,8 +14,9 @@ class Layout:
     """How a system writes delimited text.
 
     `quote_all` quotes every field, else only those that need it. `newline` ends each record. `extra_headers`
-    are whole rows written between the header and the first record (Qualtrics has two). `bom` puts the
-    encoding's byte order mark first.
+    are whole rows written between the header and the first record (Qualtrics has two). `headers`, where there
+    are any, are all the rows before the first record as written, instead of the frame's names and those.
+    `bom` puts the encoding's byte order mark first.
     """
 
     delimiter: str = ","
@@ -20,6 +25,7 @@ class Layout:
     encoding: str = "utf-8"
     bom: bool = False
     extra_headers: tuple[tuple[str, ...], ...] = ()
+    headers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,11 @@ class Export:
     `rows`) per reason for which the contract leaves rows out. `damages` are the bad values this file is
     prone to; `in_place` says whether dirt replaces good rows (events) or comes as further rows (registers,
     where a lost row would take a whole team or person with it). `items` are columns that each give one landing
-    row when filled (surveys); empty means one landing row per row.
+    row when filled (surveys); empty means one landing row per row. `unanswered` are the texts of an item that
+    count as not filled. `binary`, for a format that is not text, makes the file's bytes of the rows.
+    `document`, for JSON, makes the object of a row's filled columns; the objects stand one a line, or in the array
+    called `array` of one document. `packing` is what the file is packed in. `further` names, per entity that rows
+    feed besides `entity`, a column and its values with which they do.
     """
 
     file: str
@@ -56,6 +66,22 @@ class Export:
     separator_share: float = 0.0015
     filtered: dict[str, pl.Series] = field(default_factory=dict)
     items: tuple[str, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    binary: Callable[[pl.DataFrame], bytes] | None = None
+    document: Callable[[dict[str, str]], dict[str, Any]] | None = None
+    array: str = ""
+    packing: Literal["", "gz", "zip"] = ""
+    further: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+
+    @property
+    def written(self) -> str:
+        """Name of the file on disk."""
+        return {"": self.file, "gz": f"{self.file}.gz", "zip": f"{Path(self.file).stem}.zip"}[self.packing]
+
+    @property
+    def shown(self) -> str:
+        """The name under which landing speaks of the file: a member of an archive has both names."""
+        return f"{self.written}/{self.file}" if self.packing == "zip" else self.written
 
 
 def quoted(value: pl.Expr, layout: Layout) -> pl.Expr:
@@ -68,6 +94,12 @@ def quoted(value: pl.Expr, layout: Layout) -> pl.Expr:
     return pl.when(needs).then(always).otherwise(text)
 
 
+def objects(rows: pl.DataFrame, document: Callable[[dict[str, str]], dict[str, Any]]) -> pl.Series:
+    """One JSON object a row, without ends of line."""
+    filled = ({name: value for name, value in row.items() if value is not None} for row in rows.iter_rows(named=True))
+    return pl.Series([json.dumps(document(row), ensure_ascii=False) for row in filled], dtype=pl.String)
+
+
 def records(rows: pl.DataFrame, layout: Layout) -> pl.Series:
     """One string per row: its fields joined, without the end of line."""
     fields = [quoted(pl.col(name), layout) for name in rows.columns]
@@ -76,5 +108,6 @@ def records(rows: pl.DataFrame, layout: Layout) -> pl.Series:
 
 def header(rows: pl.DataFrame, layout: Layout) -> list[str]:
     """The header record, then the extra header rows."""
-    wide = pl.DataFrame([rows.columns, *layout.extra_headers], schema=rows.columns, orient="row")
+    written = [*layout.headers] or [(*rows.columns,), *layout.extra_headers]
+    wide = pl.DataFrame(written, schema=rows.columns, orient="row")
     return records(wide, layout).to_list()

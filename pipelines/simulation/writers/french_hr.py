@@ -179,7 +179,7 @@ def absence(seed: int, calendar: Calendar, staff: Staff, absences: pl.DataFrame)
 
 
 def event(seed: int, calendar: Calendar, staff: Staff, events: pl.DataFrame) -> Export:
-    """Interviews, training and mobility."""
+    """Interviews, training and mobility (those of `events`; another system may hold the training)."""
     rng = stream(seed, "hr_evenements")
     who = events["employee"]
     rows = people(rng, len(staff))[who.to_numpy()].select(

@@ -1,14 +1,18 @@
-"""The monitoring of services: one row per team, service and working day, plain ISO CSV."""
+"""The monitoring of services: one row per team, service and working day, in ISO forms."""
 
 import polars as pl
 
 from pipelines.simulation.timeline import Calendar
 from pipelines.simulation.units import Teams
 from pipelines.simulation.writers.delimited import Damage, Export, Layout
+from pipelines.simulation.writers.packed import parquet
 
 
-def availability(calendar: Calendar, teams: Teams, days: pl.DataFrame) -> Export:
-    """Availability of the services that clients meet and of the tools that staff work with."""
+def availability(calendar: Calendar, teams: Teams, days: pl.DataFrame, form: str = "csv") -> Export:
+    """Availability of the services that clients meet and of the tools that staff work with.
+
+    `form`: csv, tsv, or parquet with the types that the values have.
+    """
     date = pl.Series(calendar.date64(days["day"].to_numpy())).dt.strftime("%Y-%m-%d")
     rows = pl.DataFrame(
         {
@@ -24,11 +28,11 @@ def availability(calendar: Calendar, teams: Teams, days: pl.DataFrame) -> Export
         }
     )
     return Export(
-        file="availability.csv",
-        contract="operations.availability",
+        file=f"availability.{form}",
+        contract="operations.availability" + ("" if form == "csv" else f"_{form}"),
         entity="availability",
         rows=rows,
-        layout=Layout(),
+        layout=Layout(delimiter="\t" if form == "tsv" else ","),
         damages=(
             Damage("bad_date", "day", ("2025-02-30", "n/a"), 0.003),
             Damage("wrong_decimal", "available_min", ("598,4", "5 98"), 0.003),
@@ -37,5 +41,6 @@ def availability(calendar: Calendar, teams: Teams, days: pl.DataFrame) -> Export
         ),
         free_text="probe",
         duplicate_share=0.003,
-        separator_share=0.001,
+        separator_share=0.0 if form == "parquet" else 0.001,
+        binary=parquet if form == "parquet" else None,
     )

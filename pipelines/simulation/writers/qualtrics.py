@@ -1,6 +1,12 @@
-"""Qualtrics, current CSV export: three header rows (names, question texts, import ids), numeric answers, BOM."""
+"""Qualtrics CSV exports, numeric answers, BOM.
+
+Current: three header rows (names, question texts, import ids). Legacy: two (`V1`... and the codes, then the texts), a
+blank last column, and -99 for a question seen but not answered.
+"""
 
 import json
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -62,6 +68,27 @@ MOMENT_TEXTS = {
 }
 BAD_TIMES = ("2025-02-30 10:15:00", "10:15 le 03/04", "########")
 
+Form = Literal["current", "legacy"]
+
+#: Columns of the system in a legacy export, by their name in a current one, in their order.
+LEGACY = {
+    "ResponseId": "V1",
+    "ResponseSet": "V2",
+    "Name": "V3",
+    "ExternalReference": "V4",
+    "RecipientEmail": "V5",
+    "IPAddress": "V6",
+    "Status": "V7",
+    "StartDate": "V8",
+    "EndDate": "V9",
+    "Finished": "V10",
+}
+LEGACY_TEXTS = (
+    *("ResponseID", "ResponseSet", "Name", "ExternalDataReference", "EmailAddress", "IPAddress"),
+    *("Status", "StartDate", "EndDate", "Finished"),
+)
+SEEN = "-99"
+
 
 def _questions(
     frame: pl.DataFrame, moments: tuple[str, ...], staff_side: bool
@@ -77,9 +104,9 @@ def _questions(
         pl.when(frame["q_nps"] >= 9).then(3).when(frame["q_nps"] >= 7).then(2).when(frame["q_nps"] >= 0).then(1)
     ).to_series()
     effort = (
-        "Mon travail me demande des efforts inutiles (1 = pas du tout, 7 = tout à fait)"
+        "Mon travail me demande des efforts inutiles\n(1 = pas du tout, 7 = tout à fait)"
         if staff_side
-        else "L'entreprise m'a facilité les choses (1 = pas du tout, 7 = tout à fait)"
+        else "L'entreprise m'a facilité les choses\n(1 = pas du tout, 7 = tout à fait)"
     )
     out += [
         ("Q2_NPS_GROUP", "Groupe NPS", "QID2_NPS_GROUP", group),
@@ -196,7 +223,7 @@ def clients_survey(seed: int, calendar: Calendar, teams: Teams, clients: Clients
             Damage("wrong_decimal", "Q3", ("3,5", "quatre"), 0.002),
         ),
         free_text="Q99",
-        filtered={"preview": answers["preview"]},
+        filtered={"preview": answers["preview"], "not_finished": ~answers["finished"]},
         items=tuple(name for name, _, _, _ in questions if name != "Q2_NPS_GROUP"),
     )
 
@@ -235,6 +262,55 @@ def collaborators_survey(seed: int, calendar: Calendar, teams: Teams, staff: Sta
             Damage("unknown_code", "Population", ("Nomade", "?"), 0.003),
         ),
         free_text="Q99",
-        filtered={"preview": answers["preview"]},
+        filtered={"preview": answers["preview"], "not_finished": ~answers["finished"]},
         items=tuple(name for name, _, _, _ in questions if name != "Q2_NPS_GROUP"),
+    )
+
+
+def client_survey(
+    seed: int, calendar: Calendar, teams: Teams, clients: Clients, answers: pl.DataFrame, *, form: Form = "current"
+) -> Export:
+    """The client survey, in a current or a legacy export."""
+    export = clients_survey(seed, calendar, teams, clients, answers)
+    return export if form == "current" else _legacy(export)
+
+
+def collaborator_survey(
+    seed: int, calendar: Calendar, teams: Teams, staff: Staff, answers: pl.DataFrame, *, form: Form = "current"
+) -> Export:
+    """The collaborator survey, in a current or a legacy export."""
+    export = collaborators_survey(seed, calendar, teams, staff, answers)
+    return export if form == "current" else _legacy(export)
+
+
+def _legacy(export: Export) -> Export:
+    """The same responses as a legacy export shows them."""
+    rows = export.rows
+    texts = dict(zip(rows.columns, export.layout.extra_headers[0], strict=True))
+    # Who finished has seen every statement of the first group.
+    statements = [name for name in export.items if name.startswith("Q1_")]
+    seen = pl.when(pl.col("Finished") == "1").then(pl.lit(SEEN))
+    rows = rows.with_columns(
+        *(pl.coalesce(name, seen).alias(name) for name in statements),
+        ResponseSet=pl.lit("Default Response Set"),
+        Name=pl.lit("Anonymous"),
+        blank=pl.lit(None, dtype=pl.String),
+    )
+    own = export.rows.columns[: export.rows.columns.index("Q1_1")]
+    others = [name for name in export.rows.columns if name not in own and name != "Q2_NPS_GROUP"]
+    rows = rows.select(*LEGACY, *others, "LocationLatitude", "blank").rename(LEGACY)
+    return replace(
+        export,
+        file=export.file.replace("qualtrics_", "qualtrics_legacy_"),
+        contract=f"{export.contract}_legacy",
+        rows=rows,
+        layout=Layout(
+            bom=True,
+            headers=(
+                (*rows.columns[:-1], ""),
+                (*LEGACY_TEXTS, *(texts[name] for name in others), "LocationLatitude", ""),
+            ),
+        ),
+        damages=tuple(replace(damage, column=LEGACY.get(damage.column, damage.column)) for damage in export.damages),
+        unanswered=(SEEN,),
     )

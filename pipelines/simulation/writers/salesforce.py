@@ -41,15 +41,32 @@ def account_ids(clients: Clients) -> pl.Series:
     return salesforce_ids("001", np.arange(len(clients), dtype=np.int64) + 31_000)
 
 
-def utc(local: pl.Series) -> pl.Expr:
-    """Salesforce's text of naive local timestamps: UTC with milliseconds and offset; null stays null.
-
-    A time that the change to summer time skips is moved an hour on.
-    """
+def zoned(local: pl.Series) -> pl.Expr:
+    """Naive local timestamps in their time zone; a time that the change to summer time skips is an hour later."""
     value = pl.lit(local)
-    zoned = value.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null")
+    there = value.dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null")
     later = value.dt.offset_by("1h").dt.replace_time_zone(ZONE, ambiguous="earliest", non_existent="null")
-    return pl.coalesce(zoned, later).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    return pl.coalesce(there, later)
+
+
+def elapsed(calendar: Calendar, start: np.ndarray, end: np.ndarray) -> pl.Series:
+    """Seconds that really passed between two moments (local seconds), changes to summer time seen; null for none."""
+    begun, ended = (zoned(timestamps(calendar, moment)) for moment in (start, end))
+    return pl.select((ended - begun).dt.total_seconds()).to_series()
+
+
+def utc(local: pl.Series) -> pl.Expr:
+    """Salesforce's text of naive local timestamps: UTC with milliseconds and offset; null stays null."""
+    return zoned(local).dt.convert_time_zone("UTC").dt.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+
+
+def case_writers(
+    seed: int, clients: Clients, cases: pl.DataFrame
+) -> tuple[np.random.Generator, pl.DataFrame, pl.Series]:
+    """Who wrote each case and which cases were thrown away, the same in every CRM, and the stream to go on with."""
+    rng = stream(seed, "salesforce_case")
+    writer = people(rng, len(clients))[cases["client"].to_numpy()]
+    return rng, writer, pl.Series(rng.random(cases.height) < 0.003)
 
 
 def _dates(calendar: Calendar, days: np.ndarray) -> pl.Series:
@@ -116,10 +133,8 @@ def account(seed: int, calendar: Calendar, teams: Teams, clients: Clients) -> Ex
 
 def case(seed: int, calendar: Calendar, teams: Teams, clients: Clients, cases: pl.DataFrame) -> Export:
     """Cases; one in three hundred is in the recycle bin (IsDeleted), some have descriptions of several lines."""
-    rng = stream(seed, "salesforce_case")
+    rng, writer, deleted = case_writers(seed, clients, cases)
     count = cases.height
-    writer = people(rng, len(clients))[cases["client"].to_numpy()]
-    deleted = pl.Series(rng.random(count) < 0.003)
     numbers = np.arange(count, dtype=np.int64)
     subject = np.array(
         [

@@ -1,0 +1,55 @@
+"""What the commands share: the consoles they print to, the options they have in common, the settings they load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+
+from pipelines.settings import Settings
+
+out = Console(soft_wrap=True)
+# A table narrower than this would cut its figures; a pipe reports 80 columns whatever reads it.
+tables = Console(width=max(Console().width, 110))
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+RUN_FAILED, WRONG_USE, FILES_REFUSED = 1, 2, 3
+
+InboxOption = Annotated[Path | None, typer.Option(help="Folder of extracts to read.")]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Root of all that the pipeline writes.")]
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """Say why on standard error and end the command with that exit code."""
+    err.print(message, markup=False)
+    raise typer.Exit(code)
+
+
+def read_settings(**given: object) -> Settings:
+    """Return the settings in force, what was given on the command line first; nothing is written.
+
+    Ends the command (exit code WRONG_USE) when a setting is wrong; the message names it.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        stop(f"A setting is wrong:\n{lines}\nCorrect it on the command line, in the environment or in .env.", WRONG_USE)
+
+
+def load_settings(**given: object) -> Settings:
+    """Return the settings in force, as `read_settings` does; make their folders and hand them to other processes."""
+    settings = read_settings(**given)
+    settings.make_folders()
+    settings.export_to_processes()
+    return settings
+
+
+def visible(text: str) -> str:
+    """Return a text from a file as it may be shown: what would steer the terminal is written out (`\\x1b`)."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
+    )
