@@ -1,6 +1,6 @@
 # Every target needs only Python 3.11 and make. The environment is rebuilt when the lock or pyproject.toml changes.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-.PHONY: run test env ui lock
+.PHONY: run test env ui bench lock
 .DEFAULT_GOAL := run
 
 run: .venv/.ready ; @.venv/bin/symmetry simulate --if-empty && .venv/bin/symmetry run
@@ -12,6 +12,7 @@ test: .venv/.ready
 	.venv/bin/pytest -n 2 --dist loadfile
 env: .venv/.ready
 ui: .venv/.ready ; @.venv/bin/symmetry ui
+bench: .venv/.ready ; .venv/bin/python -m benchmarks.speed && .venv/bin/python -m benchmarks.fuzz
 lock: .venv/.ready ; .venv/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --python-version 3.11 -o requirements.lock
 
 .venv/.ready: requirements.lock pyproject.toml

@@ -15,6 +15,7 @@ import pytest
 
 from pipelines.defs.resources import dbt_executable
 from pipelines.extracts.entities import ENTITIES, PROVENANCE
+from pipelines.extracts.landing import LEDGER_SQL
 from pipelines.settings import DBT_PROJECT_DIR
 
 LAYERS = ("staging", "canonical", "indicators", "scorecard")
@@ -219,7 +220,8 @@ def test_staging_sources_are_the_landing_entities(manifest: dict[str, Any]) -> N
         if source["schema"] == "landing"
     }
     landed = {entity.name: [*entity.names, *(name for name, _ in PROVENANCE)] for entity in ENTITIES.values()}
-    assert declared == landed
+    ledger = [column.split()[0].strip('"') for column in LEDGER_SQL.split(",")]
+    assert declared == landed | {"delivery": ledger}
 
 
 def test_unit_tests_cover_what_turns_on_dates(manifest: dict[str, Any]) -> None:

@@ -29,6 +29,11 @@ class Company:
     def inbox(self) -> Path:
         return self.data / "inbox"
 
+    def original(self, name: str) -> Path:
+        """The archived original of a file that has landed."""
+        (path,) = (self.data / "archive").glob(f"*/{name}")
+        return path
+
     @property
     def published(self) -> Path:
         return self.data / "published" / "scorecard.duckdb"

@@ -19,6 +19,7 @@ import pytest
 
 from pipelines.defs.resources import dbt_executable
 from pipelines.extracts.entities import ENTITIES
+from pipelines.extracts.landing import LEDGER_SQL
 from pipelines.settings import DBT_PROJECT_DIR
 
 Rows = Mapping[str, Sequence[Mapping[str, Any]]]
@@ -97,6 +98,7 @@ def land(warehouse: Path, rows: Rows) -> None:
     """Make the schema `landing` with every entity's table, and the rows given."""
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("create schema landing")
+        connection.execute(f"create table landing.delivery ({LEDGER_SQL})")
         for entity in ENTITIES.values():
             table = f'landing."{entity.name}"'
             connection.execute(f"create table {table} ({entity.schema_sql()})")

@@ -199,6 +199,9 @@ def test_every_expectation_on_deliveries_can_fail(tmp_path: Path) -> None:
     write_receipt(landing_dir, receipt(delivery_id="b2", landed=0, quarantined=202, read=204))
     write_receipt(landing_dir, receipt(delivery_id="b3", landed=150, duplicates=51, read=204))
     write_receipt(landing_dir, receipt(delivery_id="b4", landed=-1))
+    write_receipt(landing_dir, receipt(delivery_id="b5", max_quarantine_share=0.001))
+    write_receipt(landing_dir, receipt(delivery_id="b6", cut_off=True, max_quarantine_share=0.01))
+    write_receipt(landing_dir, receipt(delivery_id="b7", landed=0, quarantined=202, read=204, max_quarantine_share=1))
     result = check_landing(warehouse, landing_dir, quarantine_dir)
 
     def where(says: str) -> set[str]:
@@ -207,13 +210,14 @@ def test_every_expectation_on_deliveries_can_fail(tmp_path: Path) -> None:
         return {str(example["delivery_id"]) for example in outcome.examples_by_key}
 
     assert where("read = landed + quarantined + duplicates + filtered") == {"b1", "b4"}
-    assert where("in the quarantine file") == {"b1", "b2", "b3", "b4"}
-    assert where("at most 10 % of a delivery's rows, and one row in any case, are in quarantine") == {"b2"}
-    assert where("every delivery gives at least one row") == {"b2"}
+    assert where("in the quarantine file") == {f"b{number}" for number in range(1, 6)}  # five examples of seven
+    assert where("at most 10 % of a delivery's rows (or the contract's own limit), and one row") == {"b2", "b5"}
+    assert where("every delivery gives at least one row") == {"b2", "b7"}
+    assert where("ends in the middle of a row") == {"b6"}
     assert where("exact duplicates") == {"b3"}
     assert where("at least 0") == {"b4"}
     failed(result, "landing._receipt_outputs", "as many rows as its receipt says")
-    assert len(result.warnings) == 2
+    assert len(result.warnings) == 3
     # Keys of the table itself: the receipts' file names make them unique, so they are broken by hand.
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("insert into landing._receipts from landing._receipts")
@@ -240,10 +244,11 @@ def test_quarantine_message_says_which_file_how_many_and_why(landing_folders: Fo
     result = check(landing_folders)
     [failure] = result.failures
     assert failure.message.startswith(
-        "landing._receipts: at most 10 % of a delivery's rows, and one row in any case, are in quarantine "
+        "landing._receipts: at most 10 % of a delivery's rows (or the contract's own limit), and one row in any case, "
+        "are in quarantine "
         "[unexpected_rows_expectation] does not hold in 1 row (100 % of the table), e.g. "
         f"delivery_id={DELIVERY}, file=everything_20250401.csv, read=302, "
-        "quarantined=100, main_reason=bad_date. What to do: Read the reasons in the delivery's quarantine file"
+        "quarantined=100, main_reason=bad_date. What to do: Read the reasons (symmetry quarantine show"
     )
     assert "SYMMETRY_MAX_QUARANTINE_SHARE" in failure.remedy
     assert check(landing_folders, max_quarantine_share=0.4).success

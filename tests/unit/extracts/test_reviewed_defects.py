@@ -132,7 +132,7 @@ def test_no_single_file_stops_the_run(bench: Any, monkeypatch: pytest.MonkeyPatc
         ("contacts_\\xe9.csv", "file_name"),
         ("deep.json", "not_the_format"),
     }
-    assert "KeyError" in report.refused[0].message
+    assert "KeyError" in next(refusal.message for refusal in report.refused if refusal.reason == "fault")
     assert "Dupont" not in str(report.refused)
     assert [receipt.file for receipt in report.receipts] == ["contacts_9.csv"]
     assert pending_fingerprint(bench.inbox, bench.landing, bench.contracts()) == before
@@ -256,13 +256,15 @@ def test_a_snapshot_may_return_to_an_earlier_content(bench: Any) -> None:
     assert [channel for (channel,) in bench.rows("proactive_contact", "channel", "channel")] == ["mail", "phone"]
 
 
-def test_the_same_snapshot_under_an_earlier_name_is_unchanged(bench: Any) -> None:
+def test_equal_content_of_another_day_is_a_delivery_and_a_copy_of_the_same_day_is_none(bench: Any) -> None:
     bench.contract(dated())
     bench.file("contacts_20260301.csv", HEAD + ROW.format(1, "mail"))
-    bench.land()
+    (first,) = bench.land().receipts
     bench.file("contacts_20260101.csv", HEAD + ROW.format(1, "mail"))
     bench.file("contacts_20260301_copy.csv", HEAD + ROW.format(1, "mail"))
-    assert bench.land().receipts == []
+    again = bench.land()
+    assert [receipt.version for receipt in again.receipts] == [datetime(2026, 1, 1)]
+    assert again.unchanged == [first.delivery_id, first.delivery_id]
 
 
 def test_a_superseded_delivery_leaves_no_quarantine(bench: Any) -> None:
@@ -330,3 +332,20 @@ def test_an_identity_may_not_land_in_the_clear(bench: Any) -> None:
     coded = clear.replace("field: channel", "field: channel, codes: {c0: test}, default: real")
     bench.contract(contacts().replace("  - {source: Channel, field: channel, optional: true}\n", coded))
     assert bench.contracts()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252", "utf-16"])
+def test_the_first_encoding_of_a_list_that_fits_is_taken(bench: Any, encoding: str) -> None:
+    bench.contract(contacts("csv, encoding: [utf-16, utf-8, cp1252]"))
+    bench.file("contacts.csv", (HEAD + ROW.format(1, "téléphone")).encode(encoding))
+    report = bench.land()
+    assert report.refused == []
+    assert bench.rows("proactive_contact", "channel") == [("téléphone",)]
+
+
+def test_where_no_encoding_of_a_list_fits_the_last_is_blamed(bench: Any) -> None:
+    bench.contract(contacts("csv, encoding: [utf-16, utf-8]"))
+    bench.file("contacts.csv", (HEAD + ROW.format(1, "téléphone")).encode("cp1252"))
+    (refusal,) = bench.land().refused
+    assert refusal.reason == "encoding"
+    assert "is not utf-8" in refusal.message

@@ -121,8 +121,8 @@ RULES: dict[str, dict[str, Check]] = {
 FILTERED: dict[str, Callable[[dict[str, str]], bool]] = {
     "salesforce_case.csv": lambda row: row["IsDeleted"] == "true",
     "salesforce_task.csv": lambda row: row["Type"] in {"Internal note", "Email"} or row["Status"] != "Completed",
-    "qualtrics_clients.csv": lambda row: row["Status"] == "1",
-    "qualtrics_collaborateurs.csv": lambda row: row["Status"] == "1",
+    "qualtrics_clients.csv": lambda row: row["Status"] == "1" or row["Finished"] == "0",
+    "qualtrics_collaborateurs.csv": lambda row: row["Status"] == "1" or row["Finished"] == "0",
 }
 
 

@@ -1,0 +1,124 @@
+"""A large file is taken in part by part: the same rows land as if it were read at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pipelines.extracts import intake
+from pipelines.extracts.readers import delimited
+from pipelines.extracts.twins import Twins
+
+CONTRACT = """\
+system: ops
+name: request
+version: 1
+description: Requests
+owner: team:ops
+match: ["requests.csv"]
+columns:
+  - {source: id, field: request_id, required: true}
+  - {source: unit, field: unit_id}
+  - {source: opened, field: opened_at, type: timestamp, formats: ["%Y-%m-%dT%H:%M:%S%z"], required: true}
+outputs:
+  - {entity: internal_request, fields: {request_id: request_id, opened_at: opened_at, kind: "=irritant"}}
+  - entity: unit
+    distinct: true
+    when: unit_id
+    fields: {unit_id: unit_id, unit_name: unit_id, unit_level: "=team"}
+"""
+HEAD = "id,unit,opened\n"
+
+
+def row(number: int) -> str:
+    return f"r{number},T{number % 3},2025-01-{number % 28 + 1:02d}T10:00:00+0000\n"
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delimited, "PART", 300)
+    monkeypatch.setattr("pipelines.extracts.readers.scanner._BLOCK", 100)
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_rows_of_many_parts(bench: Any) -> None:
+    lines = [row(number) for number in range(1, 61)]
+    lines[40] = row(2)  # a copy of record 2, many parts later
+    lines[41] = '"r2",T2,2025-01-03T10:00:00+0000\n'  # the same values, written otherwise
+    lines[50] = "r51,T0,2025-02-30T10:00:00+0000\n"
+    lines[55] = "r56,T0\n"
+    bench.contract(CONTRACT)
+    bench.file("requests.csv", HEAD + "".join(lines))
+    (receipt,) = bench.land().receipts
+    counts = (receipt.read, receipt.landed, receipt.quarantined, receipt.duplicates, receipt.filtered)
+    assert counts == (60, 56, 2, 2, 0)
+    landed = [record for (record,) in bench.rows("internal_request", "_record")]
+    assert landed == [number for number in range(1, 61) if number not in {41, 42, 51, 56}]
+    assert bench.bad("line, record, reason") == [(52, 51, "not_a_timestamp"), (57, 56, "field_count")]
+    assert receipt.reasons == {"field_count": 1, "not_a_timestamp": 1}
+    assert bench.rows("unit", "unit_id, _record") == [("T1", 1), ("T2", 2), ("T0", 3)]
+    assert receipt.outputs == {"internal_request": 56, "unit": 3}
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_different_rows_with_one_hash_all_land(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = Twins.hash_sql
+    salts: list[int] = []
+
+    def weak(self: Twins, columns: tuple[str, ...]) -> str:
+        salts.append(self.salt)
+        return "CAST(7 AS UBIGINT)" if self.salt == 0 else real(self, columns)
+
+    monkeypatch.setattr(Twins, "hash_sql", weak)
+    bench.contract(CONTRACT)
+    bench.file("requests.csv", HEAD + row(1) + row(2) + row(1))
+    (receipt,) = bench.land().receipts
+    assert (receipt.read, receipt.landed, receipt.duplicates) == (3, 2, 1)
+    assert set(salts) == {0, 1}
+
+
+def test_hashes_that_never_tell_rows_apart_refuse_the_file(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Twins, "hash_sql", lambda *_: "CAST(7 AS UBIGINT)")
+    bench.contract(CONTRACT)
+    bench.file("requests.csv", HEAD + row(1) + row(2))
+    report = bench.land()
+    assert [refusal.reason for refusal in report.refused] == ["fault"]
+    assert not list(bench.landing.glob("*/*.parquet"))
+    assert not list(bench.landing.glob("*/.*.tmp"))
+
+
+@pytest.mark.parametrize(
+    ("ending", "cut_off"),
+    [
+        ("r2,T1,2025-01-02T10:00:00+0000", False),
+        ("r2,T1", True),
+        ("r2,T1\n", False),
+        ('r2,T1,"2025-01-0', True),
+        ("r2,T1,2025-01-02T10:00:00+0000,more", False),
+        ("r2,T1\nr3,T1,2025-01-02T10:00:00+0000", False),
+    ],
+)
+def test_a_file_that_ends_in_the_middle_of_a_row(bench: Any, tmp_path: Any, ending: str, cut_off: bool) -> None:
+    bench.contract(CONTRACT)
+    path = bench.file("requests.csv", HEAD + row(1) + ending)
+    (contract,) = bench.contracts()
+    with intake.open_workspace(tmp_path) as connection:
+        assert delimited.read(path, contract, connection, tmp_path).cut_off is cut_off
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_progress_tells_rows_and_rate(bench: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    monkeypatch.setattr(intake, "_TELL_EVERY", 0.0)
+    bench.contract(CONTRACT)
+    path = bench.file("requests.csv", HEAD + "".join(row(number) for number in range(1, 61)))
+    (contract,) = bench.contracts()
+    told: list[str] = []
+    version = intake.datetime(2025, 1, 1)
+    taken = intake.take_in(
+        path, "requests.csv", contract, "d", version, tmp_path / "l", tmp_path / "q", bytes(32), progress=told.append
+    )
+    assert taken.read == 60
+    assert len(told) > 3
+    assert told[-1].startswith("requests.csv: 60 rows, ")
+    assert told[-1].endswith(" rows/s")
