@@ -244,5 +244,6 @@ def _print_columns(columns: Sequence[ColumnReading]) -> None:
         moment = column.type in {"date", "timestamp"}
         read_as = " ".join([column.type, *(column.formats or (("ISO 8601",) if moment else ()))])
         treatment = "" if column.treatment in {"filter", "version"} else column.treatment
-        table.add_row(*(escape(visible(cell)) for cell in (found, read_as, "\n".join(column.feeds), treatment)))
+        feeds = "\n".join(visible(feed) for feed in column.feeds)
+        table.add_row(*map(escape, (visible(found), visible(read_as), feeds, visible(treatment))))
     tables.print(table)

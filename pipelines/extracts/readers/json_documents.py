@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import duckdb
@@ -59,8 +59,13 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     found = _find(path, contract, connection)
     columns = {source: f"c{position}" for position, source in enumerate(found)}
     names = names_of(contract)
-    picks = "".join(f", {_pick(names[source])} AS {column}" for source, column in columns.items())
-    connection.execute(f"CREATE TABLE fields AS SELECT _record, _line, doc{picks} FROM documents WHERE sound")
+    places = _Places(name for source in found for name in names[source])
+    picks = "".join(f", {_pick(names[source], places)} AS {column}" for source, column in columns.items())
+    connection.execute(
+        f"""CREATE TABLE fields AS SELECT _record, _line, doc{picks} FROM
+        (SELECT _record, _line, doc, {places.texts_sql()} AS texts, {places.arrays_sql()} AS arrays
+        FROM documents WHERE sound)"""
+    )
     return RawTable(
         table="fields",
         records_read=records,
@@ -125,12 +130,16 @@ def _load_document(path: Path, contract: Contract, connection: duckdb.DuckDBPyCo
 
 
 def _arrays_there(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return where arrays stand instead, with the remedy: the whole document, or under one of its own keys."""
+    """Return where arrays stand instead, with the remedy: the whole document, or under one of its own keys.
+
+    A key that is no plain word is not shown: it may be somebody's name or address.
+    """
     if fetch_row(connection, "SELECT json_type(content) FROM text")[0] == "ARRAY":
         return " The whole document is an array: leave `records` out of the contract, or export it again."
     found = connection.execute(
         "SELECT key FROM (SELECT unnest(json_keys(content)) AS key, content FROM text) "
-        "WHERE json_type(content, '/' || replace(replace(key, '~', '~0'), '/', '~1')) = 'ARRAY' ORDER BY key LIMIT 5"
+        "WHERE regexp_full_match(key, '[A-Za-z][A-Za-z0-9_]{0,39}') AND json_type(content, '/' || key) = 'ARRAY' "
+        "ORDER BY key LIMIT 5"
     ).fetchall()
     if not found:
         return " Export it again."
@@ -153,8 +162,13 @@ def _reject_unsound(connection: duckdb.DuckDBPyConnection, where: str) -> None:
 def _find(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the contract's sources that at least one record has; refuse where a needed one is in none."""
     wanted, names = sources(contract), names_of(contract)
-    checks = ", ".join(f"coalesce(bool_or({_has(names[source])}), false)" for source in wanted)
-    row = fetch_row(connection, f"SELECT {checks} FROM documents WHERE sound")
+    places = _Places(name for source in wanted for name in names[source])
+    checks = ", ".join(f"coalesce(bool_or({_has(names[source], places)}), false)" for source in wanted)
+    row = fetch_row(
+        connection,
+        f"""SELECT {checks} FROM (SELECT {places.found_sql()} AS found, {places.arrays_sql()} AS arrays
+        FROM documents WHERE sound)""",
+    )
     present = dict(zip(wanted, row, strict=True))
     missing = [source for source, needed in wanted.items() if needed and not present[source]]
     if missing and fetch_row(connection, "SELECT count(*) FROM documents WHERE sound")[0]:
@@ -170,38 +184,80 @@ def _escape(name: str) -> str:
     return name.replace("~", "~0").replace("/", "~1")
 
 
+def _path(pointer: str) -> str:
+    """Return the steps of a JSON pointer as those of a JSON path, each quoted."""
+    steps = (step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
+    return ".".join('"' + step.replace("\\", "\\\\").replace('"', '\\"') + '"' for step in steps)
+
+
 def _pointers(source: str) -> list[str]:
     """Return the JSON pointers (RFC 6901) a name may stand for: the key itself, then the nested one."""
     nested = "".join(f"/{_escape(step)}" for step in source.split("."))
     return list(dict.fromkeys([f"/{_escape(source)}", nested]))
 
 
-def _pick(names: Sequence[str]) -> str:
+class _Places:
+    """All the pointers that some names may stand for, so that a record is parsed once and not once a pointer."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        plain: dict[str, None] = {}
+        arrays: dict[str, None] = {}
+        for name in names:
+            plain.update(dict.fromkeys(_pointers(name)))
+            pick = pick_of(name)
+            if pick is not None:
+                arrays.update(dict.fromkeys(_pointers(pick.array)))
+        self._plain, self._arrays = list(plain), list(arrays)
+
+    def texts_sql(self) -> str:
+        """Return SQL for the texts at the plain pointers, a list."""
+        return f"json_extract_string(doc, [{', '.join(map(literal, self._plain))}])"
+
+    def found_sql(self) -> str:
+        """Return SQL for whether there is anything at the plain pointers, a list."""
+        return f"json_exists(doc, [{', '.join(map(literal, self._plain))}])"
+
+    def arrays_sql(self) -> str:
+        """Return SQL for the items of the arrays that are picked from, a list of lists."""
+        items = (f"json_extract(doc, {literal(f'$.{_path(pointer)}[*]')})" for pointer in self._arrays)
+        return f"[{', '.join(items)}]" if self._arrays else "CAST(NULL AS JSON[][])"
+
+    def plain(self, pointer: str, values: str) -> str:
+        """Return SQL for the value at a plain pointer, in a list made by `texts_sql` or `found_sql`."""
+        return f"{values}[{self._plain.index(pointer) + 1}]"
+
+    def items(self, pointer: str) -> str:
+        """Return SQL for the items of the array at a pointer."""
+        return f"arrays[{self._arrays.index(pointer) + 1}]"
+
+
+def _pick(names: Sequence[str], places: _Places) -> str:
     """Return SQL for the text under the first of the names that the record has a value for."""
     picks = []
     for name in names:
-        picks += [f"json_extract_string(doc, {literal(pointer)})" for pointer in _pointers(name)]
-        picks += [f"json_extract_string({found}, {literal(pointer)})" for found, pointer in _picked(name)]
+        picks += [places.plain(pointer, "texts") for pointer in _pointers(name)]
+        picks += [f"json_extract_string({found}, {literal(pointer)})" for found, pointer in _picked(name, places)]
     return picks[0] if len(picks) == 1 else f"coalesce({', '.join(picks)})"
 
 
-def _has(names: Sequence[str]) -> str:
+def _has(names: Sequence[str], places: _Places) -> str:
     tests = []
     for name in names:
-        tests += [f"json_exists(doc, {literal(pointer)})" for pointer in _pointers(name)]
-        tests += [f"coalesce(json_exists({found}, {literal(pointer)}), false)" for found, pointer in _picked(name)]
+        tests += [places.plain(pointer, "found") for pointer in _pointers(name)]
+        tests += [
+            f"coalesce(json_exists({found}, {literal(pointer)}), false)" for found, pointer in _picked(name, places)
+        ]
     return "(" + " OR ".join(tests) + ")"
 
 
-def _picked(name: str) -> Iterator[tuple[str, str]]:
+def _picked(name: str, places: _Places) -> Iterator[tuple[str, str]]:
     """Yield, for `array[key=value].rest`, SQL for the first such object and the pointers `rest` may stand for in it."""
     pick = pick_of(name)
     if pick is None:
         return
     for array in _pointers(pick.array):
-        items = f"json_extract(json_extract(doc, {literal(array)}), '$[*]')"
         told = f"json_extract_string(item, {literal('/' + _escape(pick.key))}) = {literal(pick.value)}"
-        found = f"list_filter({items}, lambda item: {told})[1]"
+        found = f"list_filter({places.items(array)}, lambda item: {told})[1]"
         for pointer in _pointers(pick.rest) if pick.rest else [""]:
             yield found, pointer
 
