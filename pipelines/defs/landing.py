@@ -134,7 +134,6 @@ def landing(
             },
         )
 
-
     yield dg.MaterializeResult(
         asset_key=landing_key(LEDGER),
         metadata={

@@ -47,10 +47,11 @@ class Candidate:
 
         `in_force`: full names of all contracts; a receipt of one that is there no more gives way to any.
         """
+        if receipt.sha256 != self.print.sha256:
+            return False
         same_source = receipt.contract == self.contract.full_name or receipt.contract not in in_force
         return (
-            receipt.sha256 == self.print.sha256
-            and same_source
+            same_source
             and receipt.delivery_id != self.delivery_id
             and self.contract.version_of(receipt.name or receipt.file) == self.named
         )
@@ -268,7 +269,8 @@ def _read_anew(receipt: Receipt, archive: Path, contracts: Sequence[Contract], w
         return
     try:
         # By its content: a copy may have been archived under another name than the one that landed.
-        part = next(part for part in parts_of(path) if _content(part) == print_)
+        parts = sorted(parts_of(path), key=lambda part: part.shown != receipt.file)
+        part = next(part for part in parts if _content(part) == print_)
     except (DeliveryError, OSError, StopIteration):
         return  # damaged since it was archived: what it gave stands
     plan.candidates.append(Candidate(part, name, contract, print_, named, receipt.original, stamp_of(path)))

@@ -123,8 +123,8 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
 
     Each step is a projection of its own, because DuckDB evaluates an expression that stands twice in a CASE
     twice; a name stands for a value already made. Of bad rows, `_value` is the first bad value as read and `_row` the
-    whole row. Columns per contract column i: s text without the missing
-    ones, x after the extract, p after the codes, w parsed, v the value.
+    whole row. Columns per contract column i: s text without the missing ones, x after the extract, y as codes are
+    compared, p after the codes, w parsed, v the value.
     """
     columns = list(enumerate(contract.columns))
     number = {source: k for k, source in enumerate(raw.columns)}
@@ -139,12 +139,12 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
     body = f"""SELECT {", ".join([*keep, *read, *trimmed])} FROM {raw.table}
         WHERE _record NOT IN (SELECT _record FROM duplicates)"""
     kept = ", ".join(keep + read)
-    body = f"SELECT {kept}, {_filter_sql(contract, number)} AS _filter, {', '.join(texts)} FROM ({body})"
+    body = f"SELECT {kept}, {_filter_sql(contract, number, raw)} AS _filter, {', '.join(texts)} FROM ({body})"
     keep = [*keep, *read, "_filter"]
     steps = (
         ("s", None),
         ("x", lambda i, column: _extracted_sql(column, f"s{i}")),
-        ("y", lambda i, column: f"lower(x{i})" if column.codes else None),
+        ("y", lambda i, column: f"replace(lower(x{i}), '\u2019', '''')" if column.codes else None),
         ("p", lambda i, column: _coded_sql(column, f"x{i}", f"y{i}")),
         ("w", lambda i, column: _parsed_sql(column, f"p{i}", raw.columns.get(column.source) in raw.native, contract)),
         ("v", lambda i, column: _value_sql(i, column, raw.columns.get(column.source) in raw.native, contract)),
@@ -180,13 +180,14 @@ def _trim_sql(text: str) -> str:
     return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {literal(_BLANKS)}), '') END"
 
 
-def _filter_sql(contract: Contract, number: dict[str, int]) -> str:
-    cases = []
+def _filter_sql(contract: Contract, number: dict[str, int], raw: RawTable) -> str:
+    """Return SQL for why a row is no data, or null: a filter of the contract, or nothing in it at all (`;;;;`)."""
+    cases = [f"WHEN coalesce({', '.join(raw.identity)}) IS NULL THEN 'blank_row'"]
     for rule in contract.filters:
         if rule.source in number:
             values = ", ".join(literal(value.strip().lower()) for value in rule.drop_values)
             cases.append(f"WHEN coalesce(lower(r{number[rule.source]}), '') IN ({values}) THEN {literal(rule.reason)}")
-    return f"CASE {' '.join(cases)} END" if cases else "CAST(NULL AS VARCHAR)"
+    return f"CASE {' '.join(cases)} END"
 
 
 def _text_sql(column: Column, text: str | None) -> str:
@@ -210,14 +211,19 @@ def _extracted_sql(column: Column, text: str) -> str:
 
 
 def _code_keys(column: Column) -> list[str]:
-    return [code.strip().lower() for code in column.codes if code.strip()]
+    return [_folded_code(code) for code in column.codes if code.strip()]
+
+
+def _folded_code(code: str) -> str:
+    """Return a code as it is compared: small letters, and a typographic apostrophe as the plain one."""
+    return code.strip().lower().replace("\u2019", "'")
 
 
 def _coded_sql(column: Column, text: str, folded: str) -> str:
     if not column.codes:
         return text
     whens = " ".join(
-        f"WHEN {folded} = {literal(code.strip().lower())} THEN {_null_or_literal(result)}"
+        f"WHEN {folded} = {literal(_folded_code(code))} THEN {_null_or_literal(result)}"
         for code, result in column.codes.items()
         if code.strip()
     )

@@ -130,7 +130,7 @@ def live_receipts(landing_dir: Path) -> list[Receipt]:
     Of two live ones of the same content, contract and version (a run was cut between two receipts) the later counts.
     """
     live = {
-        (receipt.sha256, receipt.contract, receipt.named): receipt
+        (receipt.sha256, receipt.contract, receipt.version): receipt
         for receipt in read_receipts(landing_dir)
         if receipt.superseded_by is None
     }

@@ -109,7 +109,7 @@ def land_inbox(
         if before is not None and before.superseded_by is None and _whole(before, landing_dir):
             report.unchanged.append(candidate.delivery_id)
             # A run that was killed after this delivery's receipt has left those it replaces in force.
-            _supersede(candidate, landing_dir, quarantine_dir, receipts, in_force)
+            _supersede(candidate, landing_dir, receipts, in_force)
             continue
         try:
             receipt = _land(candidate, landing_dir, quarantine_dir, key, receipts, in_force, progress)
@@ -137,6 +137,7 @@ def land_inbox(
         _refuse(report, refusal, progress)
         ledger.append(_entry(refusal, now, candidate.print.sha256, candidate.print.bytes))
         failed.add(candidate.part.path)
+    _sweep_quarantine(quarantine_dir, receipts)
     if archive is not None and not keep_originals:
         _archive_landed(plan, failed, archive, landing_dir, receipts, report, progress)
     write_refusals(landing_dir, report.refused)
@@ -249,8 +250,6 @@ def _land(
             message = part.shown + error.message.removeprefix(plain.name)
             raise DeliveryError(error.reason, message) from error
     if stamp_of(part.path) != candidate.stamp:
-        # What was written is named by no receipt, so it counts for nothing; whole rows must not lie about.
-        (quarantine_dir / f"{delivery_id}.parquet").unlink(missing_ok=True)
         refusal = growing(part.shown)
         raise DeliveryError(refusal.reason, refusal.message)
     receipt = Receipt(
@@ -273,7 +272,7 @@ def _land(
         **asdict(taken),
     )
     write_receipt(landing_dir, receipt)
-    _supersede(candidate, landing_dir, quarantine_dir, receipts, in_force)
+    _supersede(candidate, landing_dir, receipts, in_force)
     return receipt
 
 
@@ -281,31 +280,32 @@ def _first_seen(
     candidate: Candidate, receipts: dict[str, Receipt], in_force: set[str], landed_at: datetime
 ) -> datetime:
     """Return when a content first arrived: read anew it is no later than it was; taken back, it arrives again."""
-    before = [
-        receipt.version
-        for receipt in receipts.values()
-        if receipt.superseded_by != WITHDRAWN
-        and (receipt.delivery_id == candidate.delivery_id or candidate.replaces(receipt, in_force))
-    ]
+    own = receipts.get(candidate.delivery_id)
+    older = [receipt for receipt in receipts.values() if candidate.replaces(receipt, in_force)]
+    before = [receipt.version for receipt in [*older, *([own] if own else [])] if receipt.superseded_by != WITHDRAWN]
     if not before and candidate.original:
         # The landing was emptied; the originals keep their order.
         return datetime(1970, 1, 1) + timedelta(microseconds=candidate.stamp[1] // 1000)
     return min(before, default=landed_at)
 
 
-def _supersede(
-    candidate: Candidate,
-    landing_dir: Path,
-    quarantine_dir: Path,
-    receipts: dict[str, Receipt],
-    in_force: set[str],
-) -> None:
-    """Say in the receipts that a delivery replaces that it does, and forget their rows in quarantine."""
+def _supersede(candidate: Candidate, landing_dir: Path, receipts: dict[str, Receipt], in_force: set[str]) -> None:
+    """Say in the receipts that a delivery replaces that it does."""
     for stale in [receipt for receipt in receipts.values() if candidate.replaces(receipt, in_force)]:
         if stale.superseded_by is None:
             receipts[stale.delivery_id] = stale.model_copy(update={"superseded_by": candidate.delivery_id})
             write_receipt(landing_dir, receipts[stale.delivery_id])
-        (quarantine_dir / f"{stale.delivery_id}.parquet").unlink(missing_ok=True)
+
+
+def _sweep_quarantine(quarantine_dir: Path, receipts: dict[str, Receipt]) -> None:
+    """Forget whole rows of what is no delivery in force: superseded, taken back, changed while read, or killed."""
+    in_force = {receipt.delivery_id for receipt in receipts.values() if receipt.superseded_by is None}
+    for path in quarantine_dir.glob("*"):
+        # Names without a suffix of ours are somebody else's.
+        if (path.suffix == ".parquet" and path.stem not in in_force) or (
+            path.suffix == ".tmp" and path.name.startswith(".")
+        ):
+            path.unlink()
 
 
 @contextmanager

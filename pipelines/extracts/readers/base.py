@@ -188,9 +188,9 @@ def names_of(contract: Contract) -> dict[str, tuple[str, ...]]:
 def find_columns(contract: Contract, found: Sequence[str], file_name: str, line: int = 1) -> dict[str, int]:
     """Return source name -> position in `found` for the contract's columns that the file has.
 
-    Capitals, blanks, line ends, Unicode forms and the shape of apostrophes are ignored, but a name that the contract writes in two ways is
-    taken as written. Of a column's names, the first that the file has is read. `line`: the text file's line they stand
-    in. Raises DeliveryError:
+    Capitals, blanks, line ends, Unicode forms and the shape of apostrophes are ignored, but a name that the contract
+    writes in two ways is taken as written. Of a column's names, the first that the file has is read. `line`: the text
+    file's line they stand in. Raises DeliveryError:
     ambiguous_column when several columns have a name that is read,
     missing_column, listing what was found and the nearest names, when one that must be there is not.
     """
@@ -253,7 +253,10 @@ def missing_columns(
     """
     by_fold = {folded_name(name): name for name in found}
     expected = {
-        folded_name(part) for names in names_of(contract).values() for name in names for part in (name, name.split(".")[0])
+        folded_name(part)
+        for names in names_of(contract).values()
+        for name in names
+        for part in (name, name.split(".")[0])
     }
     if found and not expected & set(by_fold):
         csv = contract.format.type == "csv"
@@ -264,16 +267,14 @@ def missing_columns(
             stated = repr(contract.format.delimiter) if contract.format.delimiter != "\t" else "tabs"
             return DeliveryError(
                 "missing_column",
-                f"{file_name}: line {line} is divided by {shown}, the contract states {stated}. State "
-                f"`delimiter: {json.dumps(other)}` in the contract (and its `decimal` mark), or export it again. {reads}",
+                f"{file_name}: line {line} is divided by {shown}, the contract states {stated}. State `delimiter: "
+                f"{json.dumps(other)}` in the contract (and its `decimal` mark), or export it again. {reads}",
             )
-        if contract.format.type == "xlsx":
-            hint = (
-                "If the names stand lower or in another sheet, state `skip_rows_before_header` or `sheet` in the "
-                "contract; else mend"
-            )
-        else:
-            hint = "Mend"
+        hint = {
+            "csv": "If the names stand lower, state `skip_rows_before_header` in the contract; else mend",
+            "xlsx": "If the names stand lower or in another sheet, state `skip_rows_before_header` or `sheet` in the "
+            "contract; else mend",
+        }.get(contract.format.type, "Mend")
         return DeliveryError(
             "missing_column",
             f"{file_name}: none of the {len(found)} {f'columns of line {line}' if csv else 'columns'} has an expected "

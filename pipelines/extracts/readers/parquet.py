@@ -69,13 +69,12 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
 
 def _printed(value: str, kind: str, day: bool) -> str:
     """Return SQL for the text of a value of that DuckDB type; `day`: the contract reads a date there."""
-    if day and kind.startswith("TIMESTAMP"):
-        # Data frames have no days: they write midnights (with a zone, those of UTC), which are printed as days.
-        moment = f"{value} AT TIME ZONE 'UTC'" if kind == "TIMESTAMP WITH TIME ZONE" else value
-        moment = f"CAST({moment} AS TIMESTAMP)"
+    if day and kind == "TIMESTAMP WITH TIME ZONE":
+        # Data frames have no days: they write midnights of UTC. Which day another moment is of depends on the place.
+        moment = f"({value} AT TIME ZONE 'UTC')"
         return (
             f"CASE WHEN {moment} = date_trunc('day', {moment}) THEN CAST(CAST({moment} AS DATE) AS VARCHAR) "
-            f"ELSE {_printed(value, kind, False)} END"
+            f"ELSE CAST({value} AS VARCHAR) END"
         )
     if kind.startswith(("STRUCT", "MAP", "UNION")) or kind.endswith("]"):
         return f"CAST(to_json({value}) AS VARCHAR)"

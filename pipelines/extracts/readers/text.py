@@ -163,12 +163,10 @@ def _looks_like(data: bytes, at: int) -> str:
         letter = data[at : at + 1].decode("cp1252")
     except UnicodeDecodeError:
         return (
-            f"It is no Windows-1252 either; that byte is {mac!r} in Mac Roman (`encoding: mac_roman`), or the file is "
+            f"It is no Windows-1252 either; that byte is {mac!r} in Mac Roman (`mac_roman`), or the file is "
             "damaged or of an old DOS encoding."
         )
-    return (
-        f"That byte is {letter!r} in Windows-1252 (`encoding: cp1252`) and {mac!r} in Mac Roman (`encoding: mac_roman`)."
-    )
+    return f"That byte is {letter!r} in Windows-1252 (`cp1252`) and {mac!r} in Mac Roman (`mac_roman`)."
 
 
 def check_is_text(path: Path, encoding: str) -> None:

@@ -349,3 +349,24 @@ def test_where_no_encoding_of_a_list_fits_the_last_is_blamed(bench: Any) -> None
     (refusal,) = bench.land().refused
     assert refusal.reason == "encoding"
     assert "is not utf-8" in refusal.message
+
+
+def test_a_row_of_blanks_is_no_data_and_counted(bench: Any) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD + ROW.format(1, "mail") + ",,,,\n" * 3)
+    (receipt,) = bench.land().receipts
+    assert (receipt.read, receipt.landed, receipt.quarantined, receipt.duplicates) == (4, 1, 0, 2)
+    assert receipt.filter_reasons == {"blank_row": 1}
+
+
+def test_codes_know_a_typographic_apostrophe(bench: Any) -> None:
+    channel = "{source: Channel, field: channel"
+    assert channel in contacts()
+    bench.contract(contacts().replace(channel, channel + """, codes: {"d'accord": agree, "l\u2019autre": other}"""))
+    rows = [
+        ROW.format(number, word) for number, word in enumerate(["D\u2019accord", "d'accord", "l'autre", "L\u2019AUTRE"])
+    ]
+    bench.file("contacts.csv", HEAD + "".join(rows))
+    bench.land()
+    assert bench.bad() == []
+    assert [value for (value,) in bench.rows("proactive_contact", "channel")] == ["agree", "agree", "other", "other"]

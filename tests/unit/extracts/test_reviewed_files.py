@@ -132,12 +132,13 @@ def test_what_qualtrics_takes_for_spam_is_left_out_and_counted(bench: Bench, nam
     status = "V7" if "legacy" in name else "Status"
     finished = "V10" if "legacy" in name else "Finished"
     moment = "V9" if "legacy" in name else "EndDate"
-    names = list(dict.fromkeys(column.source for column in contract.columns)) + [status, finished]
+    names = [*dict.fromkeys(column.source for column in contract.columns), status, finished]
     lines = [",".join(names), ",".join(["ResponseID", *names[1:]])]
     if "legacy" not in name:
         lines.append(",".join(f'"{{""ImportId"":""{column}""}}"' for column in names))
     for number, (kind, done) in enumerate([("0", "1"), ("8", "1"), ("Spam", "TRUE"), ("12", "1"), ("4", "True")]):
         known = {moment: "2026-03-01 10:05:00", status: kind, finished: done, names[0]: f"R_{number}", "Q1_1": "4"}
+        known["Role"] = "Manager"
         lines.append(",".join(known.get(column, "") for column in names))
     bench.file(contract.match[0].replace("*", "_20260301"), "\n".join(lines) + "\n")
     (receipt,) = bench.land().receipts
@@ -176,6 +177,7 @@ def test_a_first_line_without_names_is_not_taken_for_another_delimiter(bench: Be
     bench.file("headcount_20261031.csv", "1;Ann;2020-01-01;T1;Field;2020-01-01\n")
     (refusal,) = bench.land().refused
     assert "has the export lost its header?" in refusal.message
+    assert "If the names stand lower, state `skip_rows_before_header` in the contract" in refusal.message
     assert "Ann" not in refusal.message
 
 
@@ -212,7 +214,7 @@ def test_days_that_parquet_writes_as_timestamps(bench: Bench) -> None:
                 "TIMESTAMP '2026-10-01 00:00:00'",
                 "TIMESTAMP_NS '2026-10-02 00:00:00'",
                 "TIMESTAMPTZ '2026-10-03 00:00:00+00'",
-                "TIMESTAMP '2026-10-04 08:30:00'",
+                "TIMESTAMPTZ '2026-10-04 08:30:00+00'",
             )
         ):
             select = f"{row.format(f'T{number}', moment)}, NULL::INTEGER AS median_response_ms"
@@ -223,7 +225,7 @@ def test_days_that_parquet_writes_as_timestamps(bench: Bench) -> None:
         ("T1", date(2026, 10, 2)),
         ("T2", date(2026, 10, 3)),
     ]
-    assert bench.bad('"column", reason, value') == [("day", "not_a_date", "2026-10-04 08:30:00")]
+    assert bench.bad('"column", reason, value') == [("day", "not_a_date", "2026-10-04 08:30:00+00")]
 
 
 def test_a_cut_off_parquet_file_is_named_without_the_folders_of_the_machine(bench: Bench, tmp_path: Path) -> None:
@@ -242,7 +244,7 @@ def test_a_cut_off_parquet_file_is_named_without_the_folders_of_the_machine(benc
 def test_an_array_that_is_the_whole_document_is_told_with_the_remedy(bench: Bench) -> None:
     ship(bench, "zendesk.ticket_json")
     bench.file("zendesk_tickets_1.json", json.dumps([{"id": 1}]))
-    bench.file("zendesk_tickets_2.json", json.dumps({"results": [{"id": 1}], "count": 1}))
+    bench.file("zendesk_tickets_2.json", json.dumps({"results": [{"id": 1}], "count": 1, "ada@example.org": [1]}))
     report = bench.land()
     assert [refusal.message for refusal in sorted(report.refused, key=lambda refusal: refusal.file)] == [
         "zendesk_tickets_1.json: the contract expects an array at `records: tickets`; there is none. The whole "
@@ -257,27 +259,27 @@ def test_a_byte_of_mac_roman_is_not_said_to_be_windows_1252_only(bench: Bench) -
     bench.file("absence_2026.csv", "Employee ID,Name\n1,Jérôme\n".encode("mac_roman"))
     (refusal,) = bench.land().refused
     assert refusal.message == (
-        "absence_2026.csv: byte 20 (line 2) is not utf-8: 0x8E. That byte is 'Ž' in Windows-1252 (`encoding: cp1252`) "
-        "and 'é' in Mac Roman (`encoding: mac_roman`). State the encoding the file has in the contract, or export it "
-        "again."
+        "absence_2026.csv: byte 20 (line 2) is not utf-8: 0x8E. That byte is 'Ž' in Windows-1252 (`cp1252`) and 'é' in "
+        "Mac Roman (`mac_roman`). State the encoding the file has in the contract, or export it again."
     )
 
 
-def test_surveymonkey_in_mac_roman(bench: Bench) -> None:
-    ship(bench, "surveymonkey.client_survey")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "mac_roman"])
+def test_surveymonkey_as_exported_and_as_a_macintosh_saves_it(bench: Bench, encoding: str) -> None:
+    ship(bench, "surveymonkey.collaborator_survey")
     (contract,) = bench.contracts()
     assert contract.survey is not None
-    upper = ["Respondent ID", "Date Modified", "Custom Data 1", "team", "First Name"]
+    upper = ["Respondent ID", "Date Modified", "Custom Data 1", "team", "population", "role", "First Name"]
     lower = [""] * len(upper)
     for question in contract.survey.questions:
         name = next(alias for alias in question.aliases)
         above, _, below = name.removesuffix("]").rpartition(" [")
         upper.append(above if above not in upper else "")
         lower.append(below)
-    answer = ["10840", "03/01/2026 10:05:00 PM", "001A000000XyZab", "É1", "Jérôme", "Plutôt d'accord"]
+    answer = ["10840", "03/01/2026 10:05:00 PM", "7", "É1", "Terrain", "Manager", "Jérôme", "Plutôt d'accord"]
     rows = [upper, lower, answer + [""] * (len(upper) - len(answer))]
     text = "\n".join(",".join(f'"{cell}"' for cell in row) for row in rows) + "\n"
-    bench.file("surveymonkey_clients_20260302.csv", text.encode("mac_roman"))
+    bench.file("surveymonkey_collaborateurs_20260302.csv", text.encode(encoding))
     report = bench.land()
     assert not report.refused
     assert bench.rows("survey_answer", "question, unit_id, value, answered_at") == [

@@ -438,11 +438,10 @@ survey:
 
 
 def test_user_missing_values_of_an_spss_file_are_no_answers(real: Real) -> None:
-    """-1, -2 and -3 are declared as missing: the sixth row answers nothing, the seventh has no id either."""
+    """-1, -2 and -3 are declared as missing: the sixth row answers nothing, the seventh holds nothing at all."""
     receipt = real.land("spss", "sample_missing.sav", ORDINAL)
-    assert (receipt.read, receipt.landed, receipt.quarantined, receipt.filtered) == (7, 5, 1, 1)
-    assert receipt.filter_reasons == {"nothing_to_land": 1}
-    assert real.bad() == [(7, "mychar", "required", None)]
+    assert (receipt.read, receipt.landed, receipt.quarantined, receipt.filtered) == (7, 5, 0, 2)
+    assert receipt.filter_reasons == {"blank_row": 1, "nothing_to_land": 1}
     levels = [value for question, value in real.rows("question, value") if question == "myord"]
     assert levels == [1.0, 2.0, 3.0, 1.0, 1.0]
 
