@@ -118,7 +118,8 @@ def find_candidates(
     """
     plan = Plan()
     known = {receipt.original.split("/")[0] for receipt in receipts if receipt.original}
-    for path in archived(archive):
+    # In the order in which they came: of two contents of one name, the later corrects the earlier.
+    for path in sorted(archived(archive), key=lambda path: path.stat().st_mtime_ns):
         if path.parent.name not in known:
             _look_at(path, contracts, plan, original=f"{path.parent.name}/{path.name}")
     plan.candidates = [candidate for candidate in plan.candidates if not _taken_back(candidate, receipts)]

@@ -358,7 +358,7 @@ class VersionFrom(_Model):
         """Return the version that a file's name states (a number counts as seconds from 1970), or None.
 
         A name that ends in `_v2` before its suffix is that of a correction: later than the same without, or `_v1`,
-        by so many microseconds, and so earlier than the next date or number.
+        by so many milliseconds, and so earlier than the next date or number.
         """
         pattern = self.file_date or self.file_sequence
         found = re.search(pattern, file_name) if pattern is not None else None
@@ -370,13 +370,13 @@ class VersionFrom(_Model):
             else:
                 version = datetime.strptime(found.group(1), self.format)
             correction = _CORRECTION.search(file_name)
-            return version + timedelta(microseconds=int(correction.group(1)) if correction else 0)
+            return version + timedelta(milliseconds=int(correction.group(1)) if correction else 0)
         except (ValueError, OverflowError):
             return None
 
 
 #: The end of the name of a corrected file, before its suffix.
-_CORRECTION = re.compile(r"_v([0-9]{1,5})(?:\.[^.]*)?$", re.IGNORECASE)
+_CORRECTION = re.compile(r"_v([0-9]{1,3})(?:\.[^.]*)?$", re.IGNORECASE)
 
 #: A sequence number n counts as n seconds after this, so that versions of every kind sort alike.
 SEQUENCE_ORIGIN = datetime(1970, 1, 1)

@@ -182,23 +182,22 @@ def _said(receipt: Receipt, candidate: Candidate, receipts: dict[str, Receipt]) 
     origin = candidate.contract.version_from
     if origin is not None and origin.column is None and receipt.named is None:
         line += "; its name does not state the version that the contract expects there, so its arrival counts"
-    twin = next((other for other in receipts.values() if _same_place(receipt, other)), None)
-    if twin is not None:
+    before = [other for other in receipts.values() if _same_place(candidate, other) and other.superseded_by is None]
+    if before and receipt.version == max(other.version for other in (receipt, *before)):
         line += (
-            f"; delivery {twin.delivery_id} has the same name and version and other content, and counts too: where "
-            "the two differ, the content decides, not the arrival. If this one corrects it, take that one back: "
-            f"symmetry withdraw {twin.delivery_id} (or end the name of a correction in _v2)"
+            f"; it came under the name of delivery {before[-1].delivery_id} and corrects it: its rows replace those of "
+            f"the same keys. To forget the others too: symmetry withdraw {before[-1].delivery_id}"
         )
     return line
 
 
-def _same_place(receipt: Receipt, other: Receipt) -> bool:
-    """Return whether another delivery in force has the name and the version of this one, and other content."""
+def _same_place(candidate: Candidate, receipt: Receipt) -> bool:
+    """Return whether a delivery has the contract, the name and the version of another content."""
     return (
-        receipt.named is not None
-        and (receipt.contract, receipt.name, receipt.named) == (other.contract, other.name, other.named)
-        and receipt.sha256 != other.sha256
-        and other.superseded_by is None
+        candidate.named is not None
+        and (receipt.contract, receipt.name, receipt.named)
+        == (candidate.contract.full_name, candidate.name, candidate.named)
+        and receipt.sha256 != candidate.print.sha256
     )
 
 
@@ -238,7 +237,7 @@ def _land(
     # Later than whatever has landed, even where the clock was set back.
     last = max((receipt.landed_at for receipt in receipts.values()), default=datetime.min)
     landed_at = max(datetime.now(UTC).replace(tzinfo=None), last + timedelta(microseconds=1))
-    version = candidate.named or _first_seen(candidate, receipts, in_force, landed_at)
+    version = _first_seen(candidate, receipts, in_force, landed_at)
     with _workdir(quarantine_dir) as work:
         plain = part.unpacked(work)
         try:
@@ -279,10 +278,20 @@ def _land(
 def _first_seen(
     candidate: Candidate, receipts: dict[str, Receipt], in_force: set[str], landed_at: datetime
 ) -> datetime:
-    """Return when a content first arrived: read anew it is no later than it was; taken back, it arrives again."""
+    """Return the version of a delivery.
+
+    It is what the file's name states, where it does; of contents that came under one and the same name, each is
+    later than those before it by a microsecond. Else it is when the content first arrived: read anew it is no later
+    than it was; taken back, it arrives again.
+    """
     own = receipts.get(candidate.delivery_id)
     older = [receipt for receipt in receipts.values() if candidate.replaces(receipt, in_force)]
     before = [receipt.version for receipt in [*older, *([own] if own else [])] if receipt.superseded_by != WITHDRAWN]
+    if candidate.named is not None:
+        known = [version for version in before if version - candidate.named < timedelta(milliseconds=1)]
+        others = [receipt.version for receipt in receipts.values() if _same_place(candidate, receipt)]
+        fresh = max((version + timedelta(microseconds=1) for version in others), default=candidate.named)
+        return min(known, default=max(fresh, candidate.named))
     if not before and candidate.original:
         # The landing was emptied; the originals keep their order.
         return datetime(1970, 1, 1) + timedelta(microseconds=candidate.stamp[1] // 1000)

@@ -7,6 +7,7 @@ hashes (FalseTwinsError), so that no row is ever taken for another.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import os
@@ -131,7 +132,9 @@ class _Texts:
         if part not in self._open:
             self._open[part] = os.open(text.path, os.O_RDONLY)
         begin = int(text.ends[place - 1]) if place else 0
-        return os.pread(self._open[part], int(text.ends[place]) - 1 - begin, begin)
+        row = os.pread(self._open[part], int(text.ends[place]) - 1 - begin, begin)
+        # DuckDB takes a byte order mark at the beginning of a file for none of its text.
+        return row if place else row.removeprefix(codecs.BOM_UTF8)
 
 
 def _within(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:

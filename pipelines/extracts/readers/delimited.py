@@ -392,6 +392,12 @@ def _reject(
 
 def _header(rows: list[str], dialect: Dialect, path: Path) -> list[str]:
     """Return the column names as the header's row or two rows have them: trimmed, blanks named by position."""
+    if any(len(row) > MAX_RECORD for row in rows):
+        raise DeliveryError(
+            "not_the_format",
+            f"{path.name}: the header is longer than {MAX_RECORD} bytes; this is not a file of rows as the contract "
+            "states. Check the format, the delimiter and the quotes.",
+        )
     cells = [_cells(row, dialect) for row in rows]
     if not cells[0]:
         raise DeliveryError("empty_file", f"{path.name}: the file has no header.")

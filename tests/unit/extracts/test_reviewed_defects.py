@@ -370,3 +370,18 @@ def test_codes_know_a_typographic_apostrophe(bench: Any) -> None:
     bench.land()
     assert bench.bad() == []
     assert [value for (value,) in bench.rows("proactive_contact", "channel")] == ["agree", "agree", "other", "other"]
+
+
+def test_a_byte_order_mark_before_the_first_row_makes_no_false_twins(bench: Any) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD + "\ufeff" + ROW.format(1, "mail") + ROW.format(1, "mail"))
+    (receipt,) = bench.land().receipts
+    assert (receipt.read, receipt.landed, receipt.duplicates) == (2, 1, 1)
+
+
+def test_a_header_longer_than_any_row_may_be_is_refused(bench: Any) -> None:
+    bench.contract(contacts())
+    bench.file("contacts.csv", HEAD.strip() + "," + "x" * 9_000_000 + "\n" + ROW.format(1, "mail"))
+    (refusal,) = bench.land().refused
+    assert refusal.reason == "not_the_format"
+    assert "the header is longer than" in refusal.message

@@ -301,9 +301,9 @@ def test_what_was_taken_back_and_is_delivered_again_is_a_new_arrival(bench: Any,
     ("name", "expected"),
     [
         ("clients_20260131.csv", datetime(2026, 1, 31)),
-        ("clients_20260131_v2.csv", datetime(2026, 1, 31, microsecond=2)),
-        ("clients_20260131_V10.csv", datetime(2026, 1, 31, microsecond=10)),
-        ("clients_20260131_v2", datetime(2026, 1, 31, microsecond=2)),
+        ("clients_20260131_v2.csv", datetime(2026, 1, 31, microsecond=2000)),
+        ("clients_20260131_V10.csv", datetime(2026, 1, 31, microsecond=10_000)),
+        ("clients_20260131_v2", datetime(2026, 1, 31, microsecond=2000)),
         ("clients_v2_20260131.csv", datetime(2026, 1, 31)),
         ("clients_20260131_v2_part.csv", datetime(2026, 1, 31)),
     ],
@@ -333,20 +333,37 @@ def test_a_correction_of_the_same_day_wins_in_any_order(bench: Any, land: Land, 
     assert bench.rows("proactive_contact", "day(contacted_at)", "_version") == [(5,), (4,)]
 
 
-def test_two_contents_of_one_name_and_version_are_told(bench: Any, land: Land) -> None:
+def test_a_file_that_comes_again_under_its_name_corrects_itself(bench: Any, land: Land) -> None:
     bench.contract(BY_DATE)
-    bench.file("contacts_20260131.csv", HEAD + "1,c1,2026-01-05\n")
-    (first,) = land().receipts
-    bench.file("contacts_20260131.csv", HEAD + "1,c1,2026-01-04\n")
+    # Contents that would win by themselves, and ones that would not.
     said: list[str] = []
-    land(progress=said.append)
-    assert f"symmetry withdraw {first.delivery_id}" in said[0]
-    withdraw(bench.landing, first.delivery_id)
-    bench.file("contacts_20260131.csv", HEAD + "1,c1,2026-01-03\n")
+    deliveries = []
+    for day in (5, 4, 7, 3):
+        bench.file("contacts_20260131.csv", HEAD + f"1,c1,2026-01-0{day}\n")
+        said.clear()
+        deliveries += land(progress=said.append).receipts
+    assert [receipt.version.microsecond for receipt in deliveries] == [0, 1, 2, 3]
+    assert "corrects it: its rows replace those of the same keys" in said[0]
+    assert f"symmetry withdraw {deliveries[2].delivery_id}" in said[0]
+    assert [row["contacted_at"].day for row in read("stg_crm__proactive_contacts", bench.landing)] == [3]
     bench.file("contacts_20260131_v2.csv", HEAD + "1,c1,2026-01-02\n")
     said.clear()
     land(progress=said.append)
-    assert ["symmetry withdraw" in line for line in said] == [True, False]
+    assert "corrects" not in said[0]
+    assert [row["contacted_at"].day for row in read("stg_crm__proactive_contacts", bench.landing)] == [2]
+
+
+def test_corrections_under_one_name_keep_their_order_when_read_anew(bench: Any, land: Land) -> None:
+    bench.contract(BY_DATE)
+    for day in (5, 4, 7, 3):
+        bench.file("contacts_20260131.csv", HEAD + f"1,c1,2026-01-0{day}\n")
+        land()
+    bench.contract(BY_DATE + "# changed\n")
+    assert sorted(receipt.version.microsecond for receipt in land().receipts) == [0, 1, 2, 3]
+    assert [row["contacted_at"].day for row in read("stg_crm__proactive_contacts", bench.landing)] == [3]
+    shutil.rmtree(bench.landing)
+    assert [receipt.version.microsecond for receipt in land().receipts] == [0, 1, 2, 3]
+    assert [row["contacted_at"].day for row in read("stg_crm__proactive_contacts", bench.landing)] == [3]
 
 
 def last_seen(bench: Any, arrivals: list[list[tuple[str, list[tuple[int, str, int]]]]]) -> list[str]:
