@@ -246,8 +246,9 @@ def _land(
             )
         except DeliveryError as error:
             # A reader knows the plain file only; people know it by where it came from.
-            message = part.shown + error.message.removeprefix(plain.name)
-            raise DeliveryError(error.reason, message) from error
+            if error.message.startswith(part.shown):
+                raise
+            raise DeliveryError(error.reason, part.shown + error.message.removeprefix(plain.name)) from error
     if stamp_of(part.path) != candidate.stamp:
         refusal = growing(part.shown)
         raise DeliveryError(refusal.reason, refusal.message)
