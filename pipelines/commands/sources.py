@@ -34,7 +34,7 @@ from pipelines.commands.terminal import (
 
 if TYPE_CHECKING:
     from pipelines.extracts.contract import Contract
-    from pipelines.extracts.inspection import ColumnReading, Inspection
+    from pipelines.extracts.onboarding.inspection import ColumnReading, Inspection
 
 app = typer.Typer(no_args_is_help=True, help="Contracts in force, a look at a file before it lands, a new contract.")
 
@@ -51,7 +51,7 @@ def list_sources(as_json: JsonOption = False, inbox: InboxOption = None, data: D
     settings = read_settings(inbox=inbox, data_dir=data)
     from pipelines.extracts.contract import load_contracts
     from pipelines.extracts.deliveries import live_receipts
-    from pipelines.extracts.source_states import states_of
+    from pipelines.extracts.onboarding.source_states import states_of
 
     contracts = load_contracts(*settings.contract_dirs())
     states = states_of(contracts, live_receipts(settings.landing_dir), datetime.now(UTC).replace(tzinfo=None))
@@ -93,7 +93,7 @@ def check(
     if not file.is_file():
         stop(f"{file} is no file; give the path of an extract.", WRONG_USE)
     from pipelines.extracts.contract import load_contract, load_contracts
-    from pipelines.extracts.inspection import UnknownContractError, chosen_contract, inspect_file
+    from pipelines.extracts.onboarding.inspection import UnknownContractError, chosen_contract, inspect_file
 
     chosen: Contract | None = None
     if contract is not None and Path(contract).is_file():
@@ -130,7 +130,7 @@ def new(
         stop(f"{file} is no file; give the path of an extract.", WRONG_USE)
     if out_file is not None and out_file.exists():
         stop(f"{out_file} is there already; give another name, or take it away first.", WRONG_USE)
-    from pipelines.extracts.drafting import DraftError, draft_contract
+    from pipelines.extracts.onboarding.drafting import DraftError, draft_contract
     from pipelines.extracts.readers import DeliveryError
 
     try:
@@ -158,7 +158,7 @@ def new(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a contract, for editors that complete and check YAML."""
-    from pipelines.extracts.contract_schema import schema_text
+    from pipelines.extracts.onboarding.contract_schema import schema_text
 
     sys.stdout.write(schema_text())
 

@@ -19,8 +19,8 @@ import duckdb
 import pytest
 
 from pipelines.extracts.contract import load_contract
-from pipelines.extracts.drafting import draft_contract
-from pipelines.extracts.inspection import inspect_file
+from pipelines.extracts.onboarding.drafting import draft_contract
+from pipelines.extracts.onboarding.inspection import inspect_file
 from pipelines.settings import PROJECT_DIR
 from tests.integration.conftest import TINY, Company, write_tiny_company
 

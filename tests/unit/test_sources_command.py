@@ -11,8 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
-from pipelines.extracts.contract_schema import schema_text
 from pipelines.extracts.deliveries import Receipt, write_receipt
+from pipelines.extracts.onboarding.contract_schema import schema_text
 from pipelines.settings import Settings
 
 CONTRACT = """

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from pipelines.extracts.contract import CONTRACTS_DIR, ContractError, load_contract
-from pipelines.extracts.contract_schema import DESCRIPTIONS, SCHEMA_PATH, contract_schema, schema_text
+from pipelines.extracts.onboarding.contract_schema import DESCRIPTIONS, SCHEMA_PATH, contract_schema, schema_text
 from pipelines.settings import PROJECT_DIR
 
 SCHEMA = contract_schema()

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 
 from pipelines.extracts.contract import Contract, load_contract
-from pipelines.extracts.drafting import Draft, DraftError, draft_contract
-from pipelines.extracts.inspection import Inspection, inspect_file
-from pipelines.extracts.profiling import profile, settled
+from pipelines.extracts.onboarding.drafting import Draft, DraftError, draft_contract
+from pipelines.extracts.onboarding.inspection import Inspection, inspect_file
+from pipelines.extracts.onboarding.profiling import profile, settled
+from pipelines.extracts.onboarding.sniffing import guess_encoding, sniff
 from pipelines.extracts.readers import DeliveryError
-from pipelines.extracts.sniffing import guess_encoding, sniff
 
 
 def draft(folder: Path, name: str, content: str | bytes, **given: str) -> Draft:

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.extracts.contract import CONTRACTS_DIR, Contract, load_contract, load_contracts
 from pipelines.extracts.deliveries import Receipt
-from pipelines.extracts.inspection import (
+from pipelines.extracts.onboarding.inspection import (
     BadCell,
     ColumnReading,
     Inspection,
@@ -20,7 +20,7 @@ from pipelines.extracts.inspection import (
     chosen_contract,
     inspect_file,
 )
-from pipelines.extracts.source_states import states_of
+from pipelines.extracts.onboarding.source_states import states_of
 
 CASES = r"""
 system: desk

@@ -22,10 +22,10 @@ from pipelines.extracts.contract import ROW_VERSION, Contract
 from pipelines.extracts.deliveries import shown_name
 from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.intake import open_workspace
+from pipelines.extracts.onboarding.sniffing import Sample, sample_from, sample_of, sniff
 from pipelines.extracts.personal import personal_by_name, personal_in_values
 from pipelines.extracts.readers import DeliveryError, RawTable, read
 from pipelines.extracts.readers.base import find_columns, names_of, sources
-from pipelines.extracts.sniffing import Sample, sample_from, sample_of, sniff
 
 #: Records whose values are looked at for e-mail addresses and the like.
 SAMPLE = 2_000

@@ -17,7 +17,7 @@ from pathlib import Path
 from pipelines.extracts.containers import Part, parts_of
 from pipelines.extracts.contract import ContractError, load_contract
 from pipelines.extracts.entities import ENTITIES, Entity, Field
-from pipelines.extracts.known_names import (
+from pipelines.extracts.onboarding.known_names import (
     CODES,
     DIMENSIONS,
     FALLBACK,
@@ -27,9 +27,9 @@ from pipelines.extracts.known_names import (
     SURVEY_META,
     WORD_SCALES,
 )
+from pipelines.extracts.onboarding.profiling import Kind, Profile, profile, settled
+from pipelines.extracts.onboarding.sniffing import Sample, Sniffed, sample_of, sniff
 from pipelines.extracts.personal import personal_by_name, words_of
-from pipelines.extracts.profiling import Kind, Profile, profile, settled
-from pipelines.extracts.sniffing import Sample, Sniffed, sample_of, sniff
 
 #: Records that a draft is made from.
 SAMPLE = 20_000
