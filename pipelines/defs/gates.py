@@ -19,15 +19,22 @@ def check_results(
         result: what the gate found.
         check: the check's name.
         assets: asset key by table; an outcome on a table that is not listed counts for every asset, since nothing
-            can be trusted when the deliveries' own counts do not add up.
+            can be trusted when the deliveries' own counts do not add up. A mere warning of such a table is said once.
     """
+    first = next(iter(assets))
     for table, key in assets.items():
-        outcomes = [outcome for outcome in result.outcomes if outcome.table == table or outcome.table not in assets]
+        outcomes = [
+            outcome
+            for outcome in result.outcomes
+            if outcome.table == table
+            or (outcome.table not in assets and (table == first or outcome.severity == "error"))
+        ]
         failures = [outcome for outcome in outcomes if not outcome.success]
         errors = [outcome for outcome in failures if outcome.severity == "error"]
         for failure in failures:
-            if failure.table == table or table == next(iter(assets)):
-                context.log.error(failure.message)
+            if failure.table == table or table == first:
+                tell = context.log.error if failure.severity == "error" else context.log.warning
+                tell(failure.message)
         yield dg.AssetCheckResult(
             asset_key=key,
             check_name=check,

@@ -180,7 +180,11 @@ def _said(receipt: Receipt, candidate: Candidate, receipts: dict[str, Receipt]) 
     if receipt.cut_off:
         line += "; the file ends in the middle of a row, so rows may be missing: deliver it again, whole"
     origin = candidate.contract.version_from
-    if origin is not None and origin.column is None and receipt.named is None:
+    beside = any(
+        other.contract == receipt.contract and other.superseded_by is None and other.delivery_id != receipt.delivery_id
+        for other in receipts.values()
+    )
+    if beside and origin is not None and origin.column is None and receipt.named is None:
         line += "; its name does not state the version that the contract expects there, so its arrival counts"
     before = [other for other in receipts.values() if _same_place(candidate, other) and other.superseded_by is None]
     if before and receipt.version == max(other.version for other in (receipt, *before)):
