@@ -355,6 +355,9 @@ def _plain_number(text: str, native: bool, contract: Contract) -> tuple[str, str
     decimal, thousands = contract.format.decimal, contract.format.thousands
     if native or (decimal == "." and not thousands):
         plain, guard = text, f"NOT contains({text}, '_')"
+    elif decimal == "either":
+        plain = f"replace({text}, ',', '.')"
+        guard = f"NOT contains({text}, '_') AND NOT (contains({text}, '.') AND contains({text}, ','))"
     elif not thousands:
         plain, guard = f"replace({text}, ',', '.')", f"NOT contains({text}, '.') AND NOT contains({text}, '_')"
     else:

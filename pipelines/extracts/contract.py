@@ -90,11 +90,20 @@ def _codec(name: str) -> str:
         raise ValueError(f"unknown encoding {name!r}; use a Python codec such as utf-8 or cp1252") from error
 
 
+def _mark(value: object) -> str:
+    text = {"\\t": "\t", "tab": "\t"}.get(str(value), str(value))
+    if len(text) != 1 or not text.isascii() or text in '\r\n"\0':
+        raise ValueError('the delimiter must be one ASCII character (a tab is written "\\t")')
+    return text
+
+
 class FileFormat(_Model):
     """How the bytes of the file are laid out; a packed file (.gz, .zst, .zip) is unpacked first.
 
     `encoding`: the one the text has, or a list of those it may have, of which the first that fits the bytes is
-    taken (`other_encodings` holds the rest of the list).
+    taken. `delimiter`: likewise, of a list the one that finds the most of the contract's columns in the header.
+    (`other_encodings` and `other_delimiters` hold the rest of the lists.) `decimal`: "either" where 0.5 and 0,5 are
+    both found.
     `skip_rows_before_header`, `skip_rows_after_header`: rows that are neither names nor data. `header_rows`: 2
     where the names stand in two rows, an upper one whose blanks repeat the name on their left, and a lower one:
     the column is then called `upper [lower]`. `sheet`: the sheet of a workbook (the first when blank). `labels`:
@@ -104,10 +113,11 @@ class FileFormat(_Model):
 
     type: Literal["csv", "json", "jsonl", "parquet", "xlsx", "sav"] = "csv"
     delimiter: str = ","
+    other_delimiters: tuple[str, ...] = ()
     quote: str = '"'
     encoding: str = "utf-8"
     other_encodings: tuple[str, ...] = ()
-    decimal: Literal[".", ","] = "."
+    decimal: Literal[".", ",", "either"] = "."
     thousands: Literal["", " ", ",", ".", "'"] = ""
     skip_rows_before_header: Annotated[int, Field(ge=0, le=50)] = 0
     header_rows: Annotated[int, Field(ge=1, le=2)] = 1
@@ -121,10 +131,12 @@ class FileFormat(_Model):
     @field_validator("delimiter", mode="before")
     @classmethod
     def _delimiter(cls, value: object) -> object:
-        text = {"\\t": "\t", "tab": "\t"}.get(str(value), str(value))
-        if len(text) != 1 or not text.isascii() or text in '\r\n"\0':
-            raise ValueError('the delimiter must be one ASCII character (a tab is written "\\t")')
-        return text
+        return _mark(value)
+
+    @field_validator("other_delimiters", mode="before")
+    @classmethod
+    def _each_delimiter(cls, value: object) -> object:
+        return tuple(_mark(mark) for mark in value) if isinstance(value, (list, tuple)) else value
 
     @field_validator("quote")
     @classmethod
@@ -135,10 +147,12 @@ class FileFormat(_Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _encodings(cls, value: object) -> object:
-        if isinstance(value, dict) and isinstance(value.get("encoding"), list) and value["encoding"]:
-            first, *others = value["encoding"]
-            return {**value, "encoding": first, "other_encodings": others}
+    def _lists(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        for key, others in (("encoding", "other_encodings"), ("delimiter", "other_delimiters")):
+            if isinstance(value.get(key), list) and value[key]:
+                value = {**value, key: value[key][0], others: value[key][1:]}
         return value
 
     @field_validator("encoding")
@@ -155,7 +169,9 @@ class FileFormat(_Model):
     def _marks(self) -> FileFormat:
         if self.decimal == self.thousands:
             raise ValueError("the decimal mark and the thousands mark are the same")
-        if self.delimiter == self.quote:
+        if self.decimal == "either" and self.thousands:
+            raise ValueError("where either decimal mark may stand, thousands cannot be told from decimals")
+        if self.quote in {self.delimiter, *self.other_delimiters}:
             raise ValueError("the delimiter and the quote are the same")
         if self.skipped_rows_contain and not self.skip_rows_after_header:
             raise ValueError("skipped_rows_contain goes with skip_rows_after_header: no row is skipped")

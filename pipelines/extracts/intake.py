@@ -22,7 +22,7 @@ from pipelines.extracts.contract import Column, Contract, Filter
 from pipelines.extracts.entities import ENTITIES, Entity
 from pipelines.extracts.personal import personal_by_name
 from pipelines.extracts.pseudonyms import Keys, bind_key
-from pipelines.extracts.readers import DeliveryError, RawTable, read, with_encoding
+from pipelines.extracts.readers import DeliveryError, RawTable, as_the_file_is, read
 from pipelines.extracts.readers.base import file_literal, literal
 from pipelines.extracts.readers.delimited import read_parts
 from pipelines.extracts.readers.json_documents import file_names
@@ -121,7 +121,7 @@ def _parts(
     path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, salt: int
 ) -> Iterator[RawTable]:
     """Yield the raw tables of a file, one after the other. Raises DeliveryError, FalseTwinsError."""
-    contract = with_encoding(path, contract)
+    contract = as_the_file_is(path, contract)
     if contract.format.type != "csv":
         yield read(path, contract, connection, workdir)
         return

@@ -42,11 +42,12 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
     },
     "FileFormat": {
         "type": "csv (any delimited text), json, jsonl, parquet, xlsx or sav.",
-        "delimiter": 'What separates the fields of a csv; a tab is "\\t".',
+        "delimiter": 'What separates the fields of a csv; a tab is "\\t". Or a list: the one that finds the most '
+        "columns in the header is taken.",
         "quote": "What encloses a field of a csv; '' where the file quotes nothing.",
         "encoding": "The encoding of a text file (utf-8, cp1252, mac_roman, utf-16...), or a list of those it may "
         "have: the first that fits the bytes is taken.",
-        "decimal": "The decimal mark of numbers in text.",
+        "decimal": "The decimal mark of numbers in text; either where 0.5 and 0,5 are both found.",
         "thousands": 'What groups thousands; " " is any space, no-break ones too.',
         "skip_rows_before_header": "Rows above the names.",
         "header_rows": "2 where the names stand in two rows: a column is then called `upper [lower]`.",
@@ -132,7 +133,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
 _ONE_OR_MANY = {"aliases", "drop_values", "formats", "match", "missing", "reversed"}
 
 #: Fields that the loader sets.
-_INTERNAL = {"path", "fingerprint", "other_encodings"}
+_INTERNAL = {"path", "fingerprint", "other_encodings", "other_delimiters"}
 
 _Schema = dict[str, Any]
 
@@ -153,12 +154,13 @@ def contract_schema() -> _Schema:
         # The text of a class is for who reads the code; each key says itself what it is for.
         model.pop("description", None)
     made["properties"]["version_from"]["anyOf"].insert(0, {"type": "string"})
-    encoding = made["$defs"]["FileFormat"]["properties"]["encoding"]
-    made["$defs"]["FileFormat"]["properties"]["encoding"] = {
-        "description": encoding["description"],
-        "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
-        "default": encoding["default"],
-    }
+    layout = made["$defs"]["FileFormat"]["properties"]
+    for key in ("encoding", "delimiter"):
+        layout[key] = {
+            "description": layout[key]["description"],
+            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}],
+            "default": layout[key]["default"],
+        }
     made["$defs"]["Output"]["properties"]["entity"]["enum"] = sorted(ENTITIES)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

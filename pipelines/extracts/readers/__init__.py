@@ -20,7 +20,7 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
     # Imported here so that a run without a format does not pay for its reader.
     from pipelines.extracts.readers import delimited, json_documents, parquet, spss, workbook
 
-    contract = with_encoding(path, contract)
+    contract = as_the_file_is(path, contract)
     match contract.format.type:
         case "csv":
             return delimited.read(path, contract, connection, workdir)
@@ -34,7 +34,13 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
             return spss.read(path, contract, connection, workdir)
 
 
-def with_encoding(path: Path, contract: Contract) -> Contract:
+def as_the_file_is(path: Path, contract: Contract) -> Contract:
+    """Return the contract with what fits the file where it leaves a choice: its encoding, its delimiter."""
+    contract = _with_encoding(path, contract)
+    return _with_delimiter(path, contract) if contract.format.other_delimiters else contract
+
+
+def _with_encoding(path: Path, contract: Contract) -> Contract:
     """Return the contract with the first of its encodings that fits the bytes; the last one where none does."""
     from pipelines.extracts.readers.text import TextSource
 
@@ -47,14 +53,22 @@ def with_encoding(path: Path, contract: Contract) -> Contract:
             if error.reason == "encoding":
                 continue
             raise
-        return _stating(contract, encoding)
-    return _stating(contract, candidates[-1])
+        return _stating(contract, encoding=encoding)
+    return _stating(contract, encoding=candidates[-1])
 
 
-def _stating(contract: Contract, encoding: str) -> Contract:
-    if encoding == contract.format.encoding:
-        return contract
-    return contract.model_copy(update={"format": contract.format.model_copy(update={"encoding": encoding})})
+def _with_delimiter(path: Path, contract: Contract) -> Contract:
+    """Return the contract with the delimiter that finds the most of its columns among the names of the header."""
+    from pipelines.extracts.readers.base import known_names
+    from pipelines.extracts.readers.delimited import first_names
+
+    candidates = (contract.format.delimiter, *contract.format.other_delimiters)
+    found = [len(known_names(contract, first_names(path, _stating(contract, delimiter=mark)))) for mark in candidates]
+    return _stating(contract, delimiter=candidates[found.index(max(found))])
 
 
-__all__ = ["DeliveryError", "RawTable", "read", "with_encoding"]
+def _stating(contract: Contract, **stated: str) -> Contract:
+    return contract.model_copy(update={"format": contract.format.model_copy(update=stated)})
+
+
+__all__ = ["DeliveryError", "RawTable", "as_the_file_is", "read"]

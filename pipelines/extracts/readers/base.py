@@ -185,6 +185,12 @@ def names_of(contract: Contract) -> dict[str, tuple[str, ...]]:
     return {source: tuple(known) for source, known in names.items()}
 
 
+def known_names(contract: Contract, found: Sequence[str]) -> set[str]:
+    """Return the names among those found that a column of the contract may bear, folded."""
+    known = {folded_name(name) for names in names_of(contract).values() for name in names}
+    return known & {folded_name(name) for name in found}
+
+
 def find_columns(contract: Contract, found: Sequence[str], file_name: str, line: int = 1) -> dict[str, int]:
     """Return source name -> position in `found` for the contract's columns that the file has.
 

@@ -121,6 +121,23 @@ def read_parts(
         yield replace(_raw_table(scanned, table, rejects, contract, path), part=part)
 
 
+def first_names(path: Path, contract: Contract) -> list[str]:
+    """Return the names in the header as the contract reads it, [] where the file has none. Raises DeliveryError."""
+    dialect = _dialect(contract)
+    header: list[str] = []
+    try:
+        for records in scan(TextSource(path, dialect.encoding).chunks(), dialect.delimiter, dialect.quote):
+            for index in np.flatnonzero(records.end > records.start)[: dialect.header_rows + 1]:
+                text = records.text(int(index))
+                if header or re.fullmatch(r'"?sep=(.)"?', text, re.IGNORECASE) is None:
+                    header.append(text)
+            if len(header) >= dialect.skip + dialect.name_rows:
+                return _header(header[dialect.skip : dialect.skip + dialect.name_rows], dialect, path)
+    except LineTooLongError:
+        return []
+    return []
+
+
 def _dialect(contract: Contract) -> Dialect:
     stated = contract.format
     before, names = stated.skip_rows_before_header, stated.header_rows

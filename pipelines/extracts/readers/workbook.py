@@ -127,7 +127,7 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
             sheet = _chosen(book, contract, path)
             extent = _Extent()
             with archive.open(book.sheets[sheet]) as stream:
-                rows = _rows(stream, book, contract.format.decimal, extent)
+                rows = _rows(stream, book, "," if contract.format.decimal == "," else ".", extent)
                 scanned = _load(rows, contract, connection, path, sheet)
     except DeliveryError as error:
         if error.reason in {"damaged_archive", "archive_method", "archive_path"}:

@@ -385,3 +385,48 @@ def test_a_header_longer_than_any_row_may_be_is_refused(bench: Any) -> None:
     (refusal,) = bench.land().refused
     assert refusal.reason == "not_the_format"
     assert "the header is longer than" in refusal.message
+
+
+@pytest.mark.parametrize("mark", [",", ";", "\t"])
+def test_of_several_delimiters_the_one_of_the_header_is_taken(bench: Any, mark: str) -> None:
+    bench.contract(contacts('csv, delimiter: [",", ";", "\\t"]'))
+    bench.file("contacts.csv", (HEAD + ROW.format(1, "mail")).replace(",", mark))
+    bench.land()
+    assert bench.rows("proactive_contact", "channel") == [("mail",)]
+
+
+def test_a_header_that_no_delimiter_divides_is_refused_by_the_first(bench: Any) -> None:
+    bench.contract(contacts('csv, delimiter: [",", ";"]'))
+    bench.file("contacts.csv", (HEAD + ROW.format(1, "mail")).replace(",", "|"))
+    (refusal,) = bench.land().refused
+    assert refusal.reason == "missing_column"
+
+
+def test_either_decimal_mark_but_not_both(bench: Any) -> None:
+    bench.contract(HOURS)
+    lines = ["1;0,5", "2;0.5", "3;1.234,5", "4;7", "5;1_0", "6;,5"]
+    bench.file("absences.csv", "\n".join(["Who;Hours", *lines, ""]))
+    bench.land()
+    assert [value for (value,) in bench.rows("hr_event", "hours")] == [0.5, 0.5, 7.0, 0.5]
+    assert bench.bad() == [(4, "not_a_number", "1.234,5"), (6, "not_a_number", "1_0")]
+
+
+HOURS = """system: hr
+name: hr_event
+version: 1
+description: Trainings.
+owner: team:hr
+match: ["absences*.csv"]
+format: {type: csv, delimiter: ";", decimal: either}
+columns:
+  - {source: Who, field: employee_id, required: true}
+  - {source: Hours, field: hours, type: number}
+outputs:
+  - {entity: hr_event, fields: {employee_id: employee_id, event_on: "=2026-01-01", kind: "=training", hours: hours}}
+"""
+
+
+def test_either_decimal_mark_forbids_thousands(bench: Any) -> None:
+    bench.contract(HOURS.replace("decimal: either", 'decimal: either, thousands: " "'))
+    with pytest.raises(ContractError, match="thousands cannot be told from decimals"):
+        bench.contracts()

@@ -7,7 +7,7 @@ from datetime import date
 
 import pytest
 
-from pipelines.extracts.contract import CONTRACTS_DIR
+from pipelines.extracts.contract import CONTRACTS_DIR, load_contract
 from pipelines.extracts.pseudonyms import pseudonym
 from tests.unit.extracts.conftest import KEY, Bench
 
@@ -253,3 +253,21 @@ def test_absences_and_training_by_hand(bench: Bench, form: str) -> None:
         (person("7"), date(2026, 1, 20), "training", 3.5)
     ]
     assert bench.bad('line, "column", reason, value') == [(3, "Kind", "unknown_code", "Ennui")]
+
+
+@pytest.mark.parametrize(("mark", "point", "encoding"), [(",", ".", "utf-8"), (";", ",", "cp1252")])
+def test_a_plain_headcount_of_english_and_of_french_spreadsheets(
+    bench: Bench, mark: str, point: str, encoding: str
+) -> None:
+    ship(bench, "generic_hr.headcount")
+    contract = load_contract(CONTRACTS_DIR / "generic_hr.headcount.yml")
+    needed = {"employee_id": "7", "spell_start": "2024-02-01", "unit_id": "Équipe 1", "hired_on": "2020-01-15"}
+    values = {column.source: needed.get(column.field, "") for column in contract.columns}
+    values[next(column.source for column in contract.columns if column.field == "fte")] = f"0{point}8"
+    population = next(column for column in contract.columns if column.field == "population")
+    values[population.source] = next(iter(population.codes))
+    bench.file("headcount_20260131.csv", f"{mark.join(values)}\n{mark.join(values.values())}\n".encode(encoding))
+    (receipt,) = bench.land().receipts
+    assert bench.bad() == []
+    assert receipt.landed == 1
+    assert bench.rows("employee", "unit_id, fte") == [("Équipe 1", 0.8)]
