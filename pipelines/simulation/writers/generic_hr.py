@@ -72,13 +72,13 @@ def absences(seed: int, calendar: Calendar, staff: Staff, table: pl.DataFrame) -
     )
     return Export(
         file=f"absences_{calendar.taken_on}.tsv",
-        contract="generic_hr.absence_tsv",
+        contract="generic_hr.absence",
         entity="absence",
         rows=rows,
         layout=Layout(delimiter="\t"),
         damages=(
             Damage("bad_date", "First day", ("30/02/2025", "soon"), 0.004),
-            Damage("wrong_decimal", "Hours", ("7,5", "-7"), 0.004),
+            Damage("wrong_number", "Hours", ("7.5,0", "-7"), 0.004),
             Damage("unknown_code", "Kind", ("Misc",), 0.003),
         ),
         free_text="Name",

@@ -29,7 +29,7 @@ def availability(calendar: Calendar, teams: Teams, days: pl.DataFrame, form: str
     )
     return Export(
         file=f"availability.{form}",
-        contract="operations.availability" + ("" if form == "csv" else f"_{form}"),
+        contract="operations.availability" + ("_parquet" if form == "parquet" else ""),
         entity="availability",
         rows=rows,
         layout=Layout(delimiter="\t" if form == "tsv" else ","),

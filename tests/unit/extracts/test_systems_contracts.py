@@ -46,9 +46,7 @@ def test_no_pattern_of_one_contract_is_a_name_that_another_claims() -> None:
         ("workday.absence", "workday.absence_json"),
         ("workday.training", "workday.training_json"),
         ("zendesk.ticket_json", "zendesk.ticket_jsonl"),
-        ("generic_hr.absence", "generic_hr.absence_tsv"),
         ("generic_hr.training", "generic_hr.training_xlsx"),
-        ("operations.availability", "operations.availability_tsv"),
         ("operations.availability", "operations.availability_parquet"),
     ],
 )

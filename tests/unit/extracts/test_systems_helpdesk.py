@@ -137,8 +137,7 @@ def test_a_repeated_jira_column_that_is_read_is_refused(bench: Bench) -> None:
 
 @pytest.mark.parametrize("form", ["csv", "tsv"])
 def test_availability_as_text(bench: Bench, form: str) -> None:
-    for name in ("availability", "availability_tsv"):
-        ship(bench, f"operations.{name}")
+    ship(bench, "operations.availability")
     rows = [
         ["unit", "service", "audience", "day", "expected_min", "available_min", "median_response_ms"],
         ["EQ-001", "portal", "clients", "2026-01-05", "600", "598.4", ""],
