@@ -161,10 +161,10 @@ def test_a_typographic_apostrophe_in_a_header_is_an_apostrophe(bench: Bench) -> 
 
 
 def test_another_delimiter_is_named(bench: Bench) -> None:
-    ship(bench, "generic_hr.headcount")
+    ship(bench, "bamboohr.employee")
     bench.file(
-        "headcount_20261031.csv",
-        "Employee ID;Name;Start date;Team;Population;Hire date\n1;Ann;2020-01-01;T1;Field;2020-01-01\n",
+        "bamboohr_employees_20261031.csv",
+        "Employee #;First Name;Hire Date;Department;Employment Status\n1;Ann;2020-01-01;T1;Full-Time\n",
     )
     (refusal,) = bench.land().refused
     assert refusal.reason == "missing_column"
@@ -255,12 +255,13 @@ def test_an_array_that_is_the_whole_document_is_told_with_the_remedy(bench: Benc
 
 
 def test_a_byte_of_mac_roman_is_not_said_to_be_windows_1252_only(bench: Bench) -> None:
-    ship(bench, "generic_hr.absence")
-    bench.file("absence_2026.csv", "Employee ID,Name\n1,Jérôme\n".encode("mac_roman"))
+    ship(bench, "bamboohr.employee")
+    bench.file("bamboohr_employees_20261031.csv", "Employee #,First Name\n1,Jérôme\n".encode("mac_roman"))
     (refusal,) = bench.land().refused
     assert refusal.message == (
-        "absence_2026.csv: byte 20 (line 2) is not utf-8: 0x8E. That byte is 'Ž' in Windows-1252 (`cp1252`) and 'é' in "
-        "Mac Roman (`mac_roman`). State the encoding the file has in the contract, or export it again."
+        "bamboohr_employees_20261031.csv: byte 25 (line 2) is not utf-8: 0x8E. That byte is 'Ž' in Windows-1252 "
+        "(`cp1252`) and 'é' in Mac Roman (`mac_roman`). State the encoding the file has in the contract, or export it "
+        "again."
     )
 
 
