@@ -102,11 +102,12 @@ def _execute(settings: Settings, force: bool) -> bool:
 
     from pipelines.definitions import defs
     from pipelines.defs.jobs import SCORECARD_JOB
+    from pipelines.event_log import run_instance
 
     job = defs.resolve_job_def(SCORECARD_JOB)
     run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}
     tags = {COMPANY_TAG: str(settings.company_dir)}
-    with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
+    with run_instance() as instance, contextlib.redirect_stdout(io.StringIO()):
         _close_abandoned_runs(instance, tags)
         # dbt's own event stream goes to standard output line by line; the progress lines say it for people.
         result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config, tags=tags)
