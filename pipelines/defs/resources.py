@@ -1,4 +1,4 @@
-"""What every stage is handed: the settings of the run, and dbt.
+"""What every stage is handed: the settings of the run.
 
 Kept apart from the stages because Dagster hides the other definitions of a module that holds resources.
 """
@@ -7,10 +7,9 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from pipelines.publication.lock import hold_warehouse
-from pipelines.settings import DBT_PROJECT_DIR, Settings
+from pipelines.settings import Settings
 
 
 class Workspace(dg.ConfigurableResource):
@@ -36,9 +35,4 @@ def dbt_executable() -> str:
 
 def build_resources() -> dict[str, object]:
     """The resources by the names under which the stages ask for them."""
-    return {
-        "workspace": Workspace(),
-        "dbt": DbtCliResource(
-            project_dir=str(DBT_PROJECT_DIR), profiles_dir=str(DBT_PROJECT_DIR), dbt_executable=dbt_executable()
-        ),
-    }
+    return {"workspace": Workspace()}

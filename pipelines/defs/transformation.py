@@ -11,10 +11,10 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
-from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.defs.dbt_failures import explain_failures
+from pipelines.defs.dbt_run import DbtError, build
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
 from pipelines.publication.inputs import settled_definitions
@@ -85,7 +85,7 @@ def manifest_path() -> Path:
     return manifest
 
 
-def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource, message: str) -> Iterator[Any]:
+def _build(context: dg.AssetExecutionContext, workspace: Workspace, message: str) -> Iterator[Any]:
     """Run ``dbt build`` on the selected models; unit tests are the test suite's, not every night's."""
     settings = workspace.settings()
     definitions = settled_definitions(settings)
@@ -94,9 +94,7 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
     variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
     target = settings.warehouse_path.parent / "dbt"
     (target / "run_results.json").unlink(missing_ok=True)
-    events = dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test", "--vars", variables], context=context, target_path=target
-    ).stream()
+    events = build(context, ["--exclude-resource-type", "unit_test", "--vars", variables], target, TARGET_DIR)
     steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     said = time.monotonic()
     built: list[dg.Output] = []
@@ -109,7 +107,7 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
             if time.monotonic() - said > PROGRESS_EVERY:
                 said = time.monotonic()
                 say(context, f"  {done} of {steps} models and tests done")
-    except DagsterDbtCliRuntimeError as error:
+    except DbtError as error:
         # What was built before the failure is told all the same.
         yield from _with_row_counts(context, settings.warehouse_path, built)
         raise dg.Failure(explain_failures(target, settings.warehouse_path) or str(error)) from error
@@ -137,9 +135,9 @@ def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: 
     dagster_dbt_translator=Translator(),
     name="dbt_indicators",
 )
-def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
+def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """Definitions, staging, canonical model, and the (n, s1, s2) of every indicator."""
-    yield from _build(context, workspace, dbt, "Building the canonical model and the indicators")
+    yield from _build(context, workspace, "Building the canonical model and the indicators")
 
 
 @dbt_assets(
@@ -148,6 +146,6 @@ def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt:
     dagster_dbt_translator=Translator(),
     name="dbt_scorecard",
 )
-def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
+def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """The published marts, from the statistics."""
-    yield from _build(context, workspace, dbt, "Building the scorecard")
+    yield from _build(context, workspace, "Building the scorecard")
