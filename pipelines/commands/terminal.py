@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 
-from pipelines.settings import Settings
+from pipelines.settings import Settings, SettingsError, effective_settings
 
 out = Console(soft_wrap=True)
 # A table narrower than this would cut its figures; a pipe reports 80 columns whatever reads it.
@@ -19,6 +19,9 @@ err = Console(stderr=True, soft_wrap=True, highlight=False)
 RUN_FAILED, WRONG_USE, FILES_REFUSED = 1, 2, 3
 
 InboxOption = Annotated[Path | None, typer.Option(help="Folder of extracts to read.")]
+#: What `symmetry --workspace` was given, set by the root of the command.
+chosen_workspace: ContextVar[Path | None] = ContextVar("chosen_workspace", default=None)
+
 DataOption = Annotated[Path | None, typer.Option("--data", help="Root of all that the pipeline writes.")]
 
 
@@ -28,16 +31,21 @@ def stop(message: str, code: int) -> NoReturn:
     raise typer.Exit(code)
 
 
+def arguments(**given: object) -> dict[str, object]:
+    """Return the settings that the command line gives: the options of the command, and the workspace before it."""
+    return {name: value for name, value in {"workspace": chosen_workspace.get(), **given}.items() if value is not None}
+
+
 def read_settings(**given: object) -> Settings:
     """Return the settings in force, what was given on the command line first; nothing is written.
 
     Ends the command (exit code WRONG_USE) when a setting is wrong; the message names it.
     """
+    chosen = arguments(**given)
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
-    except ValidationError as error:
-        lines = "\n".join(f"  {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        stop(f"A setting is wrong:\n{lines}\nCorrect it on the command line, in the environment or in .env.", WRONG_USE)
+        return effective_settings(**chosen)
+    except SettingsError as error:
+        stop(str(error), WRONG_USE)
 
 
 def load_settings(**given: object) -> Settings:

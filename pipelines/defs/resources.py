@@ -10,7 +10,7 @@ import dagster as dg
 from dagster_dbt import DbtCliResource
 
 from pipelines.publication.lock import hold_warehouse
-from pipelines.settings import DBT_PROJECT_DIR, Settings
+from pipelines.settings import DBT_PROJECT_DIR, Settings, effective_settings
 
 
 class Workspace(dg.ConfigurableResource):
@@ -22,7 +22,7 @@ class Workspace(dg.ConfigurableResource):
         Raises:
             WarehouseBusyError: another process is writing this company's warehouse.
         """
-        settings = Settings()
+        settings = effective_settings()
         settings.make_folders()
         hold_warehouse(settings.warehouse_path.parent)
         settings.export_to_processes()
