@@ -33,6 +33,7 @@ from pipelines.commands.terminal import (
     read_settings,
     stop,
     tables,
+    tell,
 )
 from pipelines.settings import PROJECT_DIR, Settings, SettingsError
 from pipelines.simulation.systems import Crm, Helpdesk, Hr, SurveyTool
@@ -113,7 +114,7 @@ def run(
 
 def _execute(settings: Settings, force: bool) -> bool:
     """Execute the job in this process, against the same instance that the UI shows."""
-    err.print("Loading Dagster and the dbt project (a few seconds)")
+    tell("info", "Loading Dagster and the dbt project (a few seconds)")
     import dagster as dg
 
     from pipelines.definitions import defs
@@ -130,7 +131,8 @@ def _execute(settings: Settings, force: bool) -> bool:
         if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
             said = check.metadata.get("dagster_dbt/failed_row_count")
             rows = f" ({said.value} rows)" if said is not None else ""
-            err.print(f"warning: {check.asset_key.to_user_string()}: {check.check_name}{rows}", markup=False)
+            warning = f"{check.asset_key.to_user_string()}: {check.check_name}{rows}"
+            tell("warning", warning, shown=f"warning: {warning}")
     return result.success
 
 
@@ -158,9 +160,9 @@ def _finish(settings: Settings) -> None:
     waiting = read_refusals(settings.landing_dir, settings.inbox_dir)
     if not waiting:
         return
-    err.print(f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:", markup=False)
+    tell("warning", f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:")
     for refusal in waiting:
-        err.print(f"  {refusal.file}: {refusal.message}", markup=False)
+        tell("warning", f"{refusal.file} is refused: {refusal.message}", shown=f"  {refusal.file}: {refusal.message}")
     raise typer.Exit(FILES_REFUSED)
 
 
@@ -314,7 +316,7 @@ def main() -> NoReturn:
     except Exception as error:
         if not isinstance(error, _said_to_people()):
             raise
-        err.print(str(error), markup=False)
+        tell("error", str(error))
         code = WRONG_USE
     atexit._run_exitfuncs()
     sys.stdout.flush()

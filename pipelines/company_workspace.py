@@ -29,7 +29,7 @@ One YAML file a source system and kind of record. Those that ship with the code 
 - To adapt a shipped contract: copy it here and edit it. Its `system` and `name` stay; it then replaces the shipped one.
 """
 
-GITIGNORE = """# Extracts and what is made from them stay out of version control; settings, contracts and definitions go in.
+GITIGNORE = """# Extracts and what is made from them stay out of version control; settings and definitions go in.
 inbox/*
 !inbox/.gitkeep
 data/

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import time
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -9,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from pipelines.logs import LEVELS, json_line
 from pipelines.settings import Settings, SettingsError, effective_settings
 
 out = Console(soft_wrap=True)
@@ -22,12 +25,32 @@ InboxOption = Annotated[Path | None, typer.Option(help="Folder of extracts to re
 #: What `symmetry --workspace` was given, set by the root of the command.
 chosen_workspace: ContextVar[Path | None] = ContextVar("chosen_workspace", default=None)
 
+#: The form and the least level of what `tell` says, once settings are loaded.
+_logs: ContextVar[tuple[str, str]] = ContextVar("_logs", default=("text", "info"))
+
 DataOption = Annotated[Path | None, typer.Option("--data", help="Root of all that the pipeline writes.")]
+
+
+def tell(level: str, message: str, shown: str | None = None) -> None:
+    """Say on standard error how the command goes, in the form and from the level on that the settings ask for.
+
+    Args:
+        level: debug, info, warning or error.
+        message: what is logged.
+        shown: what a person is shown instead, where that reads better among the lines around it.
+    """
+    log_format, least = _logs.get()
+    if LEVELS[level] < LEVELS[least]:
+        return
+    if log_format == "json":
+        sys.stderr.write(json_line(level, message, at=time.time()) + "\n")
+    else:
+        err.print(message if shown is None else shown, markup=False)
 
 
 def stop(message: str, code: int) -> NoReturn:
     """Say why on standard error and end the command with that exit code."""
-    err.print(message, markup=False)
+    tell("error", message)
     raise typer.Exit(code)
 
 
@@ -51,6 +74,7 @@ def read_settings(**given: object) -> Settings:
 def load_settings(**given: object) -> Settings:
     """Return the settings in force, as `read_settings` does; make their folders and hand them to other processes."""
     settings = read_settings(**given)
+    _logs.set((settings.log_format, settings.log_level))
     settings.make_folders()
     settings.export_to_processes()
     return settings
