@@ -105,8 +105,19 @@ def build_logger(log_format: str, log_level: str, stream: TextIO) -> logging.Log
     return logger
 
 
+def unhandled(stream: TextIO) -> logging.Handler:
+    """Return a handler of last resort (warnings and errors of libraries) that writes one JSON object a line."""
+    handler = logging.StreamHandler(stream)
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(_JsonFormatter())
+    return handler
+
+
 @dg.logger(None, "A line a stage, or one JSON object, on standard error.")
 def progress_logger(context: dg.InitLoggerContext) -> logging.Logger:
     """Dagster's console logger, reduced to what the stages say themselves and to failures; form and level are set."""
     settings = effective_settings()
+    if settings.log_format == "json":
+        # What a library logs and nobody handles would reach standard error as bare text among the objects.
+        logging.lastResort = unhandled(sys.stderr)
     return build_logger(settings.log_format, settings.log_level, sys.stderr)

@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from pipelines.defs.jobs import scorecard_job
-from pipelines.defs.loggers import build_logger, say
+from pipelines.defs.loggers import build_logger, say, unhandled
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,16 @@ def test_debug_says_every_event_and_still_no_data_of_a_persons(job: dg.JobDefini
     assert {"STEP_START", "STEP_SUCCESS", "ASSET_MATERIALIZATION"} <= events
     assert any("a detail of nobody's concern" in line for line in lines)
     assert not any("post.example" in line for line in lines)
+
+
+def test_what_a_library_logs_is_an_object_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(logging, "lastResort", unhandled(stream))
+    bare = logging.Logger("somebody's library")
+    bare.info("a detail")
+    bare.warning("a check %s emitted no result", "x")
+    [line] = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert (line["level"], line["message"], line["run"]) == ("warning", "a check x emitted no result", None)
 
 
 def test_runs_that_the_ui_starts_have_our_logger() -> None:
