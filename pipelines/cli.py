@@ -18,18 +18,22 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipelines.commands import deliveries, key, quarantine, sources
+from pipelines.commands import config, deliveries, init, key, quarantine, sources
 from pipelines.commands.terminal import (
     FILES_REFUSED,
     RUN_FAILED,
     WRONG_USE,
     DataOption,
     InboxOption,
+    arguments,
+    chosen_workspace,
     err,
     load_settings,
     out,
+    read_settings,
     stop,
     tables,
+    tell,
 )
 from pipelines.settings import PROJECT_DIR, Settings, SettingsError
 from pipelines.simulation.systems import Crm, Helpdesk, Hr, SurveyTool
@@ -44,6 +48,8 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")
 app.add_typer(sources.app, name="sources")
+app.command()(config.config)
+app.command()(init.init)
 
 COMPANY_TAG = "symmetry/company"
 
@@ -55,6 +61,16 @@ class Language(StrEnum):
 
     en = "en"
     fr = "fr"
+
+
+@app.callback()
+def symmetry(
+    workspace: Annotated[
+        Path | None, typer.Option(help="A company's workspace. Default: here, or the nearest folder above that is one.")
+    ] = None,
+) -> None:
+    """Say which workspace every command below works in."""
+    chosen_workspace.set(workspace)
 
 
 @app.command()
@@ -91,13 +107,14 @@ def run(
     print_summary(settings.published_path, tables)
     out.print(f"Published: {settings.published_path} (Parquet beside it in {settings.published_dir / 'parquet'})")
     out.print(f"Report:    {settings.report_path('en')} (French: {settings.report_path('fr').name})")
-    out.print("Next:      `make ui` opens the Dagster UI on http://127.0.0.1:3000")
+    ui = "symmetry ui" if settings.workspace else "make ui"
+    out.print(f"Next:      `{ui}` opens the Dagster UI on http://127.0.0.1:3000")
     _finish(settings)
 
 
 def _execute(settings: Settings, force: bool) -> bool:
     """Execute the job in this process, against the same instance that the UI shows."""
-    err.print("Loading Dagster and the dbt project (a few seconds)")
+    tell("info", "Loading Dagster and the dbt project (a few seconds)")
     import dagster as dg
 
     from pipelines.definitions import defs
@@ -115,7 +132,8 @@ def _execute(settings: Settings, force: bool) -> bool:
         if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
             said = check.metadata.get("dagster_dbt/failed_row_count")
             rows = f" ({said.value} rows)" if said is not None else ""
-            err.print(f"warning: {check.asset_key.to_user_string()}: {check.check_name}{rows}", markup=False)
+            warning = f"{check.asset_key.to_user_string()}: {check.check_name}{rows}"
+            tell("warning", warning, shown=f"warning: {warning}")
     return result.success
 
 
@@ -143,9 +161,9 @@ def _finish(settings: Settings) -> None:
     waiting = read_refusals(settings.landing_dir, settings.inbox_dir)
     if not waiting:
         return
-    err.print(f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:", markup=False)
+    tell("warning", f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:")
     for refusal in waiting:
-        err.print(f"  {refusal.file}: {refusal.message}", markup=False)
+        tell("warning", f"{refusal.file} is refused: {refusal.message}", shown=f"  {refusal.file}: {refusal.message}")
     raise typer.Exit(FILES_REFUSED)
 
 
@@ -246,11 +264,15 @@ def ui(
     data: DataOption = None,
 ) -> None:
     """Open the Dagster UI on this machine, with the runs that `symmetry run` has made."""
-    load_settings(inbox=inbox, data_dir=data)
+    settings = read_settings(inbox=inbox, data_dir=data)
+    settings.make_folders()
+    # Only what the command line gives: what stands in the files counts from the next run on, without a restart.
+    settings.export_to_processes(arguments(inbox=inbox, data_dir=data))
     out.print(f"Dagster UI: http://127.0.0.1:{port} (stop with Ctrl-C)")
     dagster = str(Path(sys.executable).with_name("dagster"))
     workspace = str(PROJECT_DIR / "workspace.yaml")
-    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
+    logs = ["--log-format", "json" if settings.log_format == "json" else "colored", "--log-level", settings.log_level]
+    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port), *logs])
 
 
 def _said_to_people() -> tuple[type[Exception], ...]:
@@ -295,7 +317,7 @@ def main() -> NoReturn:
     except Exception as error:
         if not isinstance(error, _said_to_people()):
             raise
-        err.print(str(error), markup=False)
+        tell("error", str(error))
         code = WRONG_USE
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -3,12 +3,12 @@
 import dagster as dg
 
 from pipelines.extracts.contract import Contract, load_contracts
-from pipelines.settings import Settings
+from pipelines.settings import effective_settings
 
 
 def contracts_in_force() -> list[Contract]:
     """The shipped contracts and those of the company's own folder, if a setting names one."""
-    return load_contracts(*Settings().contract_dirs())
+    return load_contracts(*effective_settings().contract_dirs())
 
 
 def extract_key(contract: Contract) -> dg.AssetKey:

@@ -10,4 +10,6 @@ scorecard_job = dg.define_asset_job(
     description="From the extracts in the inbox to the published scorecard, through both gates.",
     # Imports dominate a run of this size: one process takes seconds where one process a step takes half a minute.
     executor_def=dg.in_process_executor,
+    # Named here, our logger serves the runs that the UI, a schedule or a sensor starts, as well as the command's.
+    config={"loggers": {"console": {}}},
 )

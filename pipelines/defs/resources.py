@@ -9,7 +9,7 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.publication.lock import hold_warehouse
-from pipelines.settings import Settings
+from pipelines.settings import Settings, effective_settings
 
 
 class Workspace(dg.ConfigurableResource):
@@ -21,7 +21,7 @@ class Workspace(dg.ConfigurableResource):
         Raises:
             WarehouseBusyError: another process is writing this company's warehouse.
         """
-        settings = Settings()
+        settings = effective_settings()
         settings.make_folders()
         hold_warehouse(settings.warehouse_path.parent)
         settings.export_to_processes()

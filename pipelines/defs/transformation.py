@@ -18,7 +18,7 @@ from pipelines.defs.dbt_run import DbtError, build
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
 from pipelines.publication.inputs import settled_definitions
-from pipelines.settings import DBT_PROJECT_DIR, Settings
+from pipelines.settings import DBT_PROJECT_DIR, effective_settings
 
 TARGET_DIR = DBT_PROJECT_DIR / "target"
 
@@ -65,7 +65,7 @@ def manifest_path() -> Path:
     manifest = TARGET_DIR / "manifest.json"
     if manifest.is_file() and manifest.stat().st_mtime >= max(path.stat().st_mtime for path in _sources()):
         return manifest
-    Settings().export_to_processes()
+    effective_settings().export_to_libraries()
     TARGET_DIR.mkdir(parents=True, exist_ok=True)
     # Several processes may load the code location at once: each parses apart, and puts whole files in place.
     with tempfile.TemporaryDirectory(dir=TARGET_DIR, prefix=".parse-") as folder:

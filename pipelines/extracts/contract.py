@@ -625,7 +625,8 @@ class Survey(_Model):
 
 
 class Contract(_Model):
-    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`.
+    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`; `load_contracts` sets
+    `replaces`, the path of the one of an earlier folder that it stands in for.
 
     `cadence`: how often a delivery is expected. `max_quarantine_share`: above this share of bad rows (0 to 1) a
     delivery fails the landing gate (the setting's when not stated). `delivery`: a `delta` brings rows, new ones
@@ -653,6 +654,7 @@ class Contract(_Model):
 
     path: Path = Field(default=Path(), exclude=True)
     fingerprint: str = Field(default="", exclude=True)
+    replaces: Path | None = Field(default=None, exclude=True)
 
     @field_validator("system", "name")
     @classmethod
@@ -1021,7 +1023,8 @@ def load_contracts(*directories: Path) -> list[Contract]:
                     f"{path}, line 1: {contract.full_name} is also the name of "
                     f"{here[contract.full_name].path.name}; give each its own"
                 )
-            here[contract.full_name] = contract
+            earlier = found.get(contract.full_name)
+            here[contract.full_name] = contract.model_copy(update={"replaces": earlier.path}) if earlier else contract
         found |= here
     if problems:
         raise ContractError("\n".join(problems))

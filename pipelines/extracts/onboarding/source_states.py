@@ -15,7 +15,7 @@ class SourceState:
     """A contract in force and its last delivery; times are naive UTC, as in the receipts.
 
     `overdue_days`: whole days beyond what the cadence promises, 0 when in time; null where none is promised, or
-    nothing was ever delivered.
+    nothing was ever delivered. `path`: the contract's file; `replaces`: the shipped contract it stands in for.
     """
 
     source: str
@@ -25,6 +25,8 @@ class SourceState:
     delivery: str
     cadence: str | None
     owner: str
+    path: str
+    replaces: str | None = None
     file: str | None = None
     version: datetime | None = None
     landed_at: datetime | None = None
@@ -44,6 +46,8 @@ def states_of(contracts: Sequence[Contract], receipts: Sequence[Receipt], now: d
             delivery=contract.delivery,
             cadence=contract.cadence,
             owner=contract.owner,
+            path=str(contract.path),
+            replaces=None if contract.replaces is None else str(contract.replaces),
         )
         if own:
             last = max(own, key=lambda receipt: receipt.landed_at)
