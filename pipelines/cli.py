@@ -45,8 +45,6 @@ app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")
 app.add_typer(sources.app, name="sources")
 
-COMPANY_TAG = "symmetry/company"
-
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
 
 
@@ -102,6 +100,7 @@ def _execute(settings: Settings, force: bool) -> bool:
 
     from pipelines.definitions import defs
     from pipelines.defs.jobs import SCORECARD_JOB
+    from pipelines.publication.lock import COMPANY_TAG
 
     job = defs.resolve_job_def(SCORECARD_JOB)
     run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}

@@ -10,4 +10,6 @@ scorecard_job = dg.define_asset_job(
     description="From the extracts in the inbox to the published scorecard, through both gates.",
     # Imports dominate a run of this size: one process takes seconds where one process a step takes half a minute.
     executor_def=dg.in_process_executor,
+    # A run that is tried again starts over: what lies in the inbox may have changed since it settled its inputs.
+    tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
