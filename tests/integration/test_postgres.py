@@ -28,7 +28,7 @@ from pipelines.defs.launcher import DEAD
 from pipelines.settings import PROJECT_DIR
 from tests.integration.conftest import TINY, Company, write_tiny_company
 
-PATIENCE = 120
+PATIENCE = 240
 RUN_KEY = "dagster/run_key"
 
 
