@@ -28,7 +28,7 @@ from pipelines.defs.launcher import DEAD
 from pipelines.settings import PROJECT_DIR
 from tests.integration.conftest import TINY, Company, write_tiny_company
 
-PATIENCE = 240
+PATIENCE = 300
 RUN_KEY = "dagster/run_key"
 
 
