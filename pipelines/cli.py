@@ -51,8 +51,6 @@ app.add_typer(sources.app, name="sources")
 app.command()(config.config)
 app.command()(init.init)
 
-COMPANY_TAG = "symmetry/company"
-
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
 
 
@@ -120,6 +118,7 @@ def _execute(settings: Settings, force: bool) -> bool:
     from pipelines.definitions import defs
     from pipelines.defs.jobs import SCORECARD_JOB
     from pipelines.event_log import run_instance
+    from pipelines.publication.lock import COMPANY_TAG
 
     job = defs.resolve_job_def(SCORECARD_JOB)
     run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}

@@ -12,4 +12,6 @@ scorecard_job = dg.define_asset_job(
     executor_def=dg.in_process_executor,
     # Named here, our logger serves the runs that the UI, a schedule or a sensor starts, as well as the command's.
     config={"loggers": {"console": {}}},
+    # A run that is tried again starts over: what lies in the inbox may have changed since it settled its inputs.
+    tags={"dagster/retry_strategy": "ALL_STEPS"},
 )
