@@ -12,6 +12,10 @@ from dagster_dbt import DbtCliResource
 from pipelines.publication.lock import hold_warehouse
 from pipelines.settings import DBT_PROJECT_DIR, Settings
 
+# Every step that writes the warehouse; `dagster.yaml` lets one run with such steps go at a time. What keeps two
+# writers apart in earnest is the lock of the operating system: the pool only spares the second run its wait.
+POOL = "warehouse"
+
 
 class Workspace(dg.ConfigurableResource):
     """The settings in force when a step starts, so that the UI, a sensor and the command line agree."""

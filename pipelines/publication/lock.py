@@ -11,6 +11,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+# The tag of a run that names the company whose lock it holds.
+COMPANY_TAG = "symmetry/company"
+
 _held: dict[Path, IO[str]] = {}
 
 
