@@ -77,24 +77,33 @@ def run(
     definitions: DefinitionsOption = None,
     data: DataOption = None,
     force: Annotated[bool, typer.Option(help="Compute and publish even when nothing is new.")] = False,
+    months: Annotated[
+        str | None, typer.Option(help="Compute these again: 2025-01, or 2025-01..2025-06 with both ends in it.")
+    ] = None,
 ) -> None:
     """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
     settings = load_settings(inbox=inbox, definitions=definitions, data_dir=data)
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
+    from pipelines.publication.months import MonthsError, parse_months
     from pipelines.publication.publish import last_publication
 
+    if months is not None:
+        try:
+            parse_months(months)
+        except MonthsError as error:
+            stop(str(error), WRONG_USE)
     if settings.definitions is not None:
         load_definitions(settings.definitions)
     key.settle_rotation(settings)
-    if not force and nothing_new(settings):
+    if not force and months is None and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
         _finish(settings)
         return
     hold_warehouse(settings.warehouse_path.parent)
     before = last_publication(settings.published_path)
-    if not _execute(settings, force):
+    if not _execute(settings, force, months):
         stop(
             f"The run failed; {_what_stands(settings, before)}. The lines above say why; "
             "`symmetry ui` shows the run step by step. Correct the cause and run again.",
@@ -110,7 +119,7 @@ def run(
     _finish(settings)
 
 
-def _execute(settings: Settings, force: bool) -> bool:
+def _execute(settings: Settings, force: bool, months: str | None) -> bool:
     """Execute the job in this process, against the same instance that the UI shows."""
     tell("info", "Loading Dagster and the dbt project (a few seconds)")
     import dagster as dg
@@ -121,7 +130,7 @@ def _execute(settings: Settings, force: bool) -> bool:
     from pipelines.publication.lock import COMPANY_TAG
 
     job = defs.resolve_job_def(SCORECARD_JOB)
-    run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}
+    run_config = {"ops": {"landing": {"config": {"force": force, "months": months}}}, "loggers": {"console": {}}}
     tags = {COMPANY_TAG: str(settings.company_dir)}
     with run_instance() as instance, contextlib.redirect_stdout(io.StringIO()):
         _close_abandoned_runs(instance, tags)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Collection
+from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -119,6 +120,55 @@ class Settings(BaseSettings):
         description="The least that is logged: every event of Dagster (debug), a line a stage (info), what wants "
         "attention (warning), what failed (error).",
     )
+
+    # Schedules, sensor, retries, retention. Cron expressions are read in `timezone`.
+    automation: bool = Field(
+        default=True,
+        description="Whether schedules and sensors are on when Dagster first sees them; the UI turns each on and off.",
+    )
+    landing_cron: str = Field(
+        default="0 6 * * *", description="When what lies in the inbox is landed and checked: daily at 6:00."
+    )
+    publication_cron: str = Field(
+        default="0 7 2 * *",
+        description="When a scorecard is published: on the 2nd of the month at 7:00. Daily would be 0 7 * * *.",
+    )
+    publish_on_arrival: bool = Field(
+        default=False, description="Whether a file dropped in the inbox is published at once, and not only landed."
+    )
+    inbox_seconds: int = Field(
+        default=30, ge=5, le=3600, description="Seconds between two looks of the sensor at the inbox."
+    )
+    retry_attempts: int = Field(
+        default=4, ge=0, le=10, description="How often a step is tried again after what may pass (a lock, a network)."
+    )
+    retry_seconds: float = Field(
+        default=30.0, ge=0, le=3600, description="Wait before the first new try; it doubles with each further one."
+    )
+    slow_run_minutes: int = Field(
+        default=60, ge=1, description="A run that works or waits for longer than this is said to be stuck."
+    )
+    keep_runs_days: int = Field(
+        default=400,
+        ge=1,
+        description="Days that finished runs, with their logs, are kept in Dagster's storage. Longer than the slowest "
+        "source's cadence, since whether it is late is told from them.",
+    )
+    first_month: date = Field(
+        default=date(2015, 1, 1), description="First month that can be chosen in the UI to be computed again."
+    )
+
+    @field_validator("landing_cron", "publication_cron")
+    @classmethod
+    def _five_fields(cls, value: str) -> str:
+        if len(value.split()) != 5:
+            raise ValueError(f"{value!r} is not a cron expression; give five fields, such as 0 6 * * * (daily at 6:00)")
+        return " ".join(value.split())
+
+    @field_validator("first_month")
+    @classmethod
+    def _first_day(cls, value: date) -> date:
+        return value.replace(day=1)
 
     @classmethod
     def settings_customise_sources(

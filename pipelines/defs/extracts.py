@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from pipelines.defs.freshness import extract_freshness
 from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.settings import effective_settings
 
@@ -25,7 +26,9 @@ def extract_specs(contracts: list[Contract]) -> list[dg.AssetSpec]:
             group_name="extracts",
             owners=[contract.owner],
             kinds={contract.format.type},
-            metadata={"files": ", ".join(contract.match), "contract version": contract.version},
+            freshness_policy=extract_freshness(contract),
+            metadata={"files": ", ".join(contract.match), "contract version": contract.version}
+            | ({"expected": contract.cadence} if contract.cadence else {}),
         )
         for contract in contracts
     ]

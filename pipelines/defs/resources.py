@@ -11,6 +11,10 @@ import dagster as dg
 from pipelines.publication.lock import hold_warehouse
 from pipelines.settings import Settings, effective_settings
 
+# Every step that writes the warehouse; `dagster.yaml` lets one run with such steps go at a time. What keeps two
+# writers apart in earnest is the lock of the operating system: the pool only spares the second run its wait.
+POOL = "warehouse"
+
 
 class Workspace(dg.ConfigurableResource):
     """The settings in force when a step starts, so that the UI, a sensor and the command line agree."""

@@ -113,18 +113,23 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What a run works from, settled when it began: what arrives or is edited meanwhile is the next run's."""
+    """What a run works from, settled when it began: what arrives or is edited meanwhile is the next run's.
+
+    `months`: those that somebody asked to be computed again, each as ``YYYY-MM``; None when nobody asked for any.
+    """
 
     fingerprint: str
     definitions: str
+    months: list[str] | None = None
 
 
-def settle_inputs(settings: Settings, deliveries: str) -> RunInputs:
+def settle_inputs(settings: Settings, deliveries: str, months: list[str] | None = None) -> RunInputs:
     """Write down what this run works from, and copy its definitions to where an edit does not reach them.
 
     Args:
         settings: the settings of the run.
         deliveries: `pending_fingerprint` as it was when landing began.
+        months: the months that this run is asked to compute again, as ``YYYY-MM``; None when it is asked for none.
 
     Raises:
         DefinitionsError: the definitions do not hold together.
@@ -132,7 +137,7 @@ def settle_inputs(settings: Settings, deliveries: str) -> RunInputs:
     """
     definitions = definitions_in_force(settings)
     copy_definitions(definitions.folder, settings.definitions_copy)
-    inputs = RunInputs(inputs_fingerprint(settings, deliveries), definitions.name)
+    inputs = RunInputs(inputs_fingerprint(settings, deliveries), definitions.name, months)
     settings.inputs_path.write_text(json.dumps(asdict(inputs)), encoding="utf-8")
     return inputs
 
