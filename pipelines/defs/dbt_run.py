@@ -85,11 +85,13 @@ def _invoke(command: list[str], target: Path) -> Iterator[dict[str, Any]]:
 
     def work() -> None:
         # dbt goes to the project's folder and stays there.
-        with contextlib.chdir(os.curdir):
-            result = dbtRunner(callbacks=[heard]).invoke(command, **options)
-        _let_go()
-        events.put(None)
-        done.append(result)
+        try:
+            with contextlib.chdir(os.curdir):
+                done.append(dbtRunner(callbacks=[heard]).invoke(command, **options))
+            _let_go()
+        finally:
+            # Whatever happened, who listens must not wait for ever.
+            events.put(None)
 
     done: list[dbtRunnerResult] = []
     # A daemon: a run that is stopped does not wait for dbt.
@@ -98,9 +100,9 @@ def _invoke(command: list[str], target: Path) -> Iterator[dict[str, Any]]:
     while (event := events.get()) is not None:
         yield event
     thread.join()
-    (result,) = done
-    if not result.success:
-        raise DbtError(str(result.exception or f"dbt {command[0]} failed; see {target / 'dbt.log'}"))
+    if not done or not done[0].success:
+        said = done[0].exception if done else None
+        raise DbtError(str(said or f"dbt {command[0]} failed; see {target / 'dbt.log'}"))
 
 
 def _let_go() -> None:

@@ -17,7 +17,7 @@ from pipelines.defs.dbt_failures import explain_failures
 from pipelines.defs.dbt_run import DbtError, build
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
-from pipelines.publication.inputs import settled_definitions
+from pipelines.publication.inputs import settled_definitions, settled_inputs
 from pipelines.settings import DBT_PROJECT_DIR, effective_settings
 
 TARGET_DIR = DBT_PROJECT_DIR / "target"
@@ -91,10 +91,20 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, message: str
     definitions = settled_definitions(settings)
     settings.export_definitions(definitions.folder)
     say(context, f"{message} (dbt, definitions: {definitions.name})")
-    variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
+    inputs = settled_inputs(settings)
+    variables = json.dumps(
+        {
+            "timezone": settings.timezone,
+            "min_respondents": settings.min_respondents,
+            "build": inputs.build,
+            "months": [f"{month}-01" for month in inputs.months or ()],
+        }
+    )
+    whole = [] if last_build(settings.warehouse_path) == inputs.build else ["--full-refresh"]
     target = settings.warehouse_path.parent / "dbt"
     (target / "run_results.json").unlink(missing_ok=True)
-    events = build(context, ["--exclude-resource-type", "unit_test", "--vars", variables], target, TARGET_DIR)
+    arguments = ["--exclude-resource-type", "unit_test", "--vars", variables, *whole]
+    events = build(context, arguments, target, TARGET_DIR)
     steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     said = time.monotonic()
     built: list[dg.Output] = []
@@ -113,6 +123,24 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, message: str
         raise dg.Failure(explain_failures(target, settings.warehouse_path) or str(error)) from error
     # Rows can be counted only now that dbt has let the file go.
     yield from _with_row_counts(context, settings.warehouse_path, built)
+
+
+def last_build(warehouse: Path) -> str | None:
+    """What the last build of the indicators that ran to its end was built with; None where there was none.
+
+    Args:
+        warehouse: the DuckDB file; it need not be there.
+    """
+    if not warehouse.is_file():
+        return None
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        made = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'indicators' and table_name = 'month_contents_built'"
+        ).fetchall()
+        builds = (
+            connection.execute("select distinct build from indicators.month_contents_built").fetchall() if made else []
+        )
+    return str(builds[0][0]) if len(builds) == 1 else None
 
 
 def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: list[dg.Output]) -> Iterator[dg.Output]:
