@@ -1,7 +1,8 @@
 """The `symmetry` command. Each command is a few lines that call what the UI calls.
 
 Exit codes: 0 done; 1 the run failed, nothing published; 2 the command or a setting is wrong;
-3 published, but some files in the inbox were refused and wait there.
+3 published, but some files in the inbox were refused and wait there. `symmetry status` has the codes of a monitor
+instead (pipelines/commands/status.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipelines.commands import deliveries, key, quarantine, sources
+from pipelines.commands import deliveries, key, quarantine, sources, status
 from pipelines.commands.terminal import (
     FILES_REFUSED,
     RUN_FAILED,
@@ -44,8 +45,8 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")
 app.add_typer(sources.app, name="sources")
+app.command("status", cls=status.MonitorCommand)(status.status)
 
-COMPANY_TAG = "symmetry/company"
 
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
 
@@ -59,6 +60,7 @@ class Language(StrEnum):
 
 @app.command()
 def run(
+    context: typer.Context,
     inbox: InboxOption = None,
     definitions: DefinitionsOption = None,
     data: DataOption = None,
@@ -66,6 +68,7 @@ def run(
 ) -> None:
     """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
     settings = load_settings(inbox=inbox, definitions=definitions, data_dir=data)
+    context.with_resource(status.watched(settings))
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
@@ -102,6 +105,7 @@ def _execute(settings: Settings, force: bool) -> bool:
 
     from pipelines.definitions import defs
     from pipelines.defs.jobs import SCORECARD_JOB
+    from pipelines.operations.runs import COMPANY_TAG
 
     job = defs.resolve_job_def(SCORECARD_JOB)
     run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from pipelines.defs.alerts import alert_on_failure, alert_on_problems
 from pipelines.defs.extracts import contracts_in_force, extract_specs
 from pipelines.defs.jobs import scorecard_job
 from pipelines.defs.landing import landing, landing_gate
@@ -30,6 +31,7 @@ defs = dg.Definitions(
     ],
     asset_checks=[landing_gate, publication_gate],
     jobs=[scorecard_job],
+    sensors=[alert_on_failure, alert_on_problems],
     resources=build_resources(),
     executor=dg.in_process_executor,
     loggers={"console": progress_logger},

@@ -7,13 +7,14 @@ Values come, in order, from arguments (the command line), environment variables 
 from __future__ import annotations
 
 import os
+import re
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 DBT_PROJECT_DIR = PROJECT_DIR / "dbt_project"
@@ -21,7 +22,10 @@ CONTRACTS_DIR = Path(__file__).resolve().parent / "extracts" / "contracts"
 SHIPPED_DEFINITIONS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
-RESERVED_NAMES = {"archive", "inbox", "landing", "quarantine", "warehouse", "published"}
+#: A list in one environment variable: commas between its members.
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+RESERVED_NAMES = {"archive", "inbox", "landing", "quarantine", "warehouse", "published", "operations"}
 
 
 class SettingsError(ValueError):
@@ -76,6 +80,46 @@ class Settings(BaseSettings):
         description="The pseudonym key, 64 hexadecimal digits. Unset: made once in <data_dir>/pseudonym.key.",
     )
 
+    # What is watched, and who is told (pipelines/operations): `symmetry status` and alerts.
+    stale_grace_days: int = Field(
+        default=3, ge=0, description="Days beyond a contract's cadence before its source counts as stale."
+    )
+    retired_sources: CommaSeparated = Field(
+        default=(),
+        description="Contracts from which nothing more is expected (zendesk.ticket), so that they are never stale.",
+    )
+    publication_max_age_days: int = Field(
+        default=40, ge=1, description="A last publication older than this is a warning."
+    )
+    run_max_hours: float = Field(default=6.0, gt=0, description="A run that goes on for longer than this is a warning.")
+    min_free_disk_gb: float = Field(
+        default=2.0, ge=0, description="Less free space than this (in 10^9 bytes) where the data lie is critical."
+    )
+    alerts_name: str | None = Field(
+        default=None,
+        description="What this installation is called in alerts. Unset: the company's folder and the machine's name.",
+    )
+    alert_on_solved: bool = Field(default=True, description="Whether the end of a problem is told as well.")
+    alerts_email_to: CommaSeparated = Field(
+        default=(), description="Addresses that get alerts, commas between them. Unset: no e-mail is sent."
+    )
+    alerts_from: str = Field(default="symmetry@localhost", description="The sender's address of alerts.")
+    smtp_host: str = Field(default="localhost", description="The mail server.")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="Its port: 25, 587 (starttls) or 465 (tls).")
+    smtp_security: Literal["none", "starttls", "tls"] = Field(
+        default="none", description="none; starttls: encrypted after a first word; tls: encrypted from the start."
+    )
+    smtp_user: str | None = Field(default=None, description="The user to log in as. Unset: no login.")
+    smtp_password: SecretStr | None = Field(default=None, description="The user's password.")
+    webhook_url: SecretStr | None = Field(
+        default=None, description="Address that alerts are posted to as JSON; who has it can post. Unset: none is."
+    )
+    webhook_kind: Literal["slack", "teams", "teams_messagecard"] = Field(
+        default="slack",
+        description="slack: {text}, as Mattermost takes it too; teams: an Adaptive Card, for a workflow of Teams; "
+        "teams_messagecard: the older connector's card.",
+    )
+
     @field_validator("data_dir", "inbox", "definitions", "contracts_dir", "dagster_home")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -89,6 +133,35 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is not a time zone; give an IANA name such as Europe/Paris") from error
         return value
+
+    @field_validator("retired_sources", "alerts_email_to", mode="before")
+    @classmethod
+    def _split_at_commas(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("alerts_email_to", "alerts_from")
+    @classmethod
+    def _mail_addresses(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
+        for address in (value,) if isinstance(value, str) else value:
+            if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address):
+                raise ValueError(f"{address!r} is no e-mail address; give name@example.org")
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _web_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("give the whole address of the webhook, with https:// before it")
+        return value
+
+    @model_validator(mode="after")
+    def _password_travels_closed(self) -> Self:
+        if self.smtp_user and self.smtp_security == "none" and self.smtp_host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(
+                f"smtp_security: the password of {self.smtp_user} would travel to {self.smtp_host} for all to read; "
+                "set smtp_security to starttls or tls"
+            )
+        return self
 
     @model_validator(mode="after")
     def _folders_exist(self) -> Self:
@@ -158,6 +231,11 @@ class Settings(BaseSettings):
     def candidate_path(self) -> Path:
         """The file being audited; beside the published one, so that the rename stays in one file system."""
         return self.published_dir / ".candidate" / "scorecard.duckdb"
+
+    @cached_property
+    def operations_dir(self) -> Path:
+        """What is remembered about runs and alerts: how the last command ended, and what has been told to whom."""
+        return self.company_dir / "operations"
 
     def report_path(self, language: str) -> Path:
         """The report in a language ("en" or "fr")."""
