@@ -1,8 +1,8 @@
 """The `symmetry` command. Each command is a few lines that call what the UI calls.
 
 Exit codes: 0 done; 1 the run failed, nothing published; 2 the command or a setting is wrong;
-3 published, but some files in the inbox were refused and wait there. `symmetry status` has the codes of a monitor
-instead (pipelines/commands/status.py).
+3 published, but some files in the inbox were refused and wait there. `symmetry status` has
+a monitor's codes instead (pipelines/commands/status.py).
 """
 
 from __future__ import annotations
@@ -19,18 +19,22 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipelines.commands import deliveries, key, quarantine, sources, status
+from pipelines.commands import config, deliveries, init, key, quarantine, sources, status
 from pipelines.commands.terminal import (
     FILES_REFUSED,
     RUN_FAILED,
     WRONG_USE,
     DataOption,
     InboxOption,
+    arguments,
+    chosen_workspace,
     err,
     load_settings,
     out,
+    read_settings,
     stop,
     tables,
+    tell,
 )
 from pipelines.settings import PROJECT_DIR, Settings, SettingsError
 from pipelines.simulation.systems import Crm, Helpdesk, Hr, SurveyTool
@@ -45,8 +49,9 @@ app.add_typer(deliveries.app, name="deliveries")
 app.add_typer(quarantine.app, name="quarantine")
 app.add_typer(key.app, name="key")
 app.add_typer(sources.app, name="sources")
-app.command("status", cls=status.MonitorCommand)(status.status)
-
+app.command()(config.config)
+app.command()(init.init)
+app.command(cls=status.MonitorCommand)(status.status)
 
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
 
@@ -58,6 +63,16 @@ class Language(StrEnum):
     fr = "fr"
 
 
+@app.callback()
+def symmetry(
+    workspace: Annotated[
+        Path | None, typer.Option(help="A company's workspace. Default: here, or the nearest folder above that is one.")
+    ] = None,
+) -> None:
+    """Say which workspace every command below works in."""
+    chosen_workspace.set(workspace)
+
+
 @app.command()
 def run(
     context: typer.Context,
@@ -65,6 +80,9 @@ def run(
     definitions: DefinitionsOption = None,
     data: DataOption = None,
     force: Annotated[bool, typer.Option(help="Compute and publish even when nothing is new.")] = False,
+    months: Annotated[
+        str | None, typer.Option(help="Compute these again: 2025-01, or 2025-01..2025-06 with both ends in it.")
+    ] = None,
 ) -> None:
     """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
     settings = load_settings(inbox=inbox, definitions=definitions, data_dir=data)
@@ -72,18 +90,24 @@ def run(
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
+    from pipelines.publication.months import MonthsError, parse_months
     from pipelines.publication.publish import last_publication
 
+    if months is not None:
+        try:
+            parse_months(months)
+        except MonthsError as error:
+            stop(str(error), WRONG_USE)
     if settings.definitions is not None:
         load_definitions(settings.definitions)
     key.settle_rotation(settings)
-    if not force and nothing_new(settings):
+    if not force and months is None and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
         _finish(settings)
         return
     hold_warehouse(settings.warehouse_path.parent)
     before = last_publication(settings.published_path)
-    if not _execute(settings, force):
+    if not _execute(settings, force, months):
         stop(
             f"The run failed; {_what_stands(settings, before)}. The lines above say why; "
             "`symmetry ui` shows the run step by step. Correct the cause and run again.",
@@ -94,23 +118,25 @@ def run(
     print_summary(settings.published_path, tables)
     out.print(f"Published: {settings.published_path} (Parquet beside it in {settings.published_dir / 'parquet'})")
     out.print(f"Report:    {settings.report_path('en')} (French: {settings.report_path('fr').name})")
-    out.print("Next:      `make ui` opens the Dagster UI on http://127.0.0.1:3000")
+    ui = "symmetry ui" if settings.workspace else "make ui"
+    out.print(f"Next:      `{ui}` opens the Dagster UI on http://127.0.0.1:3000")
     _finish(settings)
 
 
-def _execute(settings: Settings, force: bool) -> bool:
+def _execute(settings: Settings, force: bool, months: str | None) -> bool:
     """Execute the job in this process, against the same instance that the UI shows."""
-    err.print("Loading Dagster and the dbt project (a few seconds)")
+    tell("info", "Loading Dagster and the dbt project (a few seconds)")
     import dagster as dg
 
     from pipelines.definitions import defs
     from pipelines.defs.jobs import SCORECARD_JOB
-    from pipelines.operations.runs import COMPANY_TAG
+    from pipelines.event_log import run_instance
+    from pipelines.publication.lock import COMPANY_TAG
 
     job = defs.resolve_job_def(SCORECARD_JOB)
-    run_config = {"ops": {"landing": {"config": {"force": force}}}, "loggers": {"console": {}}}
+    run_config = {"ops": {"landing": {"config": {"force": force, "months": months}}}, "loggers": {"console": {}}}
     tags = {COMPANY_TAG: str(settings.company_dir)}
-    with dg.DagsterInstance.get() as instance, contextlib.redirect_stdout(io.StringIO()):
+    with run_instance() as instance, contextlib.redirect_stdout(io.StringIO()):
         _close_abandoned_runs(instance, tags)
         # dbt's own event stream goes to standard output line by line; the progress lines say it for people.
         result = job.execute_in_process(instance=instance, raise_on_error=False, run_config=run_config, tags=tags)
@@ -118,7 +144,8 @@ def _execute(settings: Settings, force: bool) -> bool:
         if not check.passed and check.severity is dg.AssetCheckSeverity.WARN:
             said = check.metadata.get("dagster_dbt/failed_row_count")
             rows = f" ({said.value} rows)" if said is not None else ""
-            err.print(f"warning: {check.asset_key.to_user_string()}: {check.check_name}{rows}", markup=False)
+            warning = f"{check.asset_key.to_user_string()}: {check.check_name}{rows}"
+            tell("warning", warning, shown=f"warning: {warning}")
     return result.success
 
 
@@ -146,9 +173,9 @@ def _finish(settings: Settings) -> None:
     waiting = read_refusals(settings.landing_dir, settings.inbox_dir)
     if not waiting:
         return
-    err.print(f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:", markup=False)
+    tell("warning", f"{len(waiting)} file(s) in {settings.inbox_dir} are refused and wait there:")
     for refusal in waiting:
-        err.print(f"  {refusal.file}: {refusal.message}", markup=False)
+        tell("warning", f"{refusal.file} is refused: {refusal.message}", shown=f"  {refusal.file}: {refusal.message}")
     raise typer.Exit(FILES_REFUSED)
 
 
@@ -249,11 +276,15 @@ def ui(
     data: DataOption = None,
 ) -> None:
     """Open the Dagster UI on this machine, with the runs that `symmetry run` has made."""
-    load_settings(inbox=inbox, data_dir=data)
+    settings = read_settings(inbox=inbox, data_dir=data)
+    settings.make_folders()
+    # Only what the command line gives: what stands in the files counts from the next run on, without a restart.
+    settings.export_to_processes(arguments(inbox=inbox, data_dir=data))
     out.print(f"Dagster UI: http://127.0.0.1:{port} (stop with Ctrl-C)")
     dagster = str(Path(sys.executable).with_name("dagster"))
     workspace = str(PROJECT_DIR / "workspace.yaml")
-    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port)])
+    logs = ["--log-format", "json" if settings.log_format == "json" else "colored", "--log-level", settings.log_level]
+    os.execv(dagster, [dagster, "dev", "-w", workspace, "-h", "127.0.0.1", "-p", str(port), *logs])
 
 
 def _said_to_people() -> tuple[type[Exception], ...]:
@@ -298,7 +329,7 @@ def main() -> NoReturn:
     except Exception as error:
         if not isinstance(error, _said_to_people()):
             raise
-        err.print(str(error), markup=False)
+        tell("error", str(error))
         code = WRONG_USE
     atexit._run_exitfuncs()
     sys.stdout.flush()

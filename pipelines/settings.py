@@ -1,20 +1,35 @@
 """Every path and knob of the pipeline, in one place.
 
 Values come, in order, from arguments (the command line), environment variables that start with ``SYMMETRY_``, a
-``.env`` file in the working directory, and the defaults below. No other module reads the environment.
+``.env`` file, ``symmetry.toml`` in the working directory or a folder above it, and the defaults below
+(`pipelines/settings_sources.py`). No other module reads the environment.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Collection
+from datetime import date
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipelines.settings_sources import (
+    PREFIX,
+    SettingsError,
+    explain,
+    is_path,
+    is_secret,
+    layers,
+    read_settings_file,
+    variable,
+)
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 DBT_PROJECT_DIR = PROJECT_DIR / "dbt_project"
@@ -22,14 +37,27 @@ CONTRACTS_DIR = Path(__file__).resolve().parent / "extracts" / "contracts"
 SHIPPED_DEFINITIONS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
-#: A list in one environment variable: commas between its members.
-CommaSeparated = Annotated[tuple[str, ...], NoDecode]
-
 RESERVED_NAMES = {"archive", "inbox", "landing", "quarantine", "warehouse", "published", "operations"}
 
+#: The headings under which settings are told of, each by the first setting that stands under it.
+TOPICS = {
+    "workspace": "Where everything lies",
+    "keep_originals": "What comes in",
+    "min_respondents": "What may be published",
+    "timezone": "The company",
+    "dagster_home": "Dagster",
+    "pseudonym_key": "Pseudonyms",
+    "log_format": "Logs",
+    "stale_grace_days": "Status and alerts",
+}
 
-class SettingsError(ValueError):
-    """Settings that are each well formed and do not fit what is on disk; the message says what to do."""
+#: What dbt is told by the environment and is no setting.
+DBT_VARIABLES = {f"{PREFIX}WAREHOUSE", f"{PREFIX}DEFINITIONS_DIR"}
+
+
+def _members(listed: str | None) -> tuple[str, ...]:
+    """What stands between the commas of a list."""
+    return tuple(part.strip() for part in (listed or "").split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -40,28 +68,36 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="SYMMETRY_", env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
     )
 
+    workspace: Path | None = Field(
+        default=None,
+        description="The company's own folder, which holds symmetry.toml. Unset: the working directory or the nearest "
+        "folder above it that holds one; without any, the settings of the code's own folder.",
+    )
     data_dir: Path = Field(
         default=PROJECT_DIR / "data", description="Root of archive, landing, quarantine, warehouse, published."
     )
     inbox: Path | None = Field(
         default=None,
-        description="Folder of extracts to read. Unset: <data_dir>/inbox. An inbox elsewhere is another company: "
-        "what comes of it is kept apart, under <data_dir>/<name of the inbox>.",
+        description="Folder of extracts to read. Unset: <data_dir>/inbox. An inbox elsewhere that symmetry.toml does "
+        "not name is another company: what comes of it is kept apart, under <data_dir>/<name of the inbox>.",
     )
     definitions: Path | None = Field(
         default=None,
         description="A company's folder of definitions (CSV seeds). Unset: the contracts' own, else the default.",
     )
     contracts_dir: Path | None = Field(
-        default=None, description="A further folder of contracts, beside the shipped ones."
+        default=None,
+        description="A further folder of contracts, beside the shipped ones; one of the same system and name replaces "
+        "the shipped one.",
     )
     keep_originals: bool | None = Field(
         default=None,
         description="Whether files stay in the inbox once they have landed, instead of moving to the archive. Unset: "
-        "those of <data_dir>/inbox move, those of an inbox elsewhere, which may be another's folder, stay.",
+        "those of <data_dir>/inbox and of an inbox in the workspace move, those of an inbox elsewhere, which may be "
+        "another's folder, stay.",
     )
     archive_days: int = Field(default=90, ge=0, description="Days that originals are kept in the archive.")
     settle_seconds: float = Field(
@@ -80,18 +116,70 @@ class Settings(BaseSettings):
         description="The pseudonym key, 64 hexadecimal digits. Unset: made once in <data_dir>/pseudonym.key.",
     )
 
-    # What is watched, and who is told (pipelines/operations): `symmetry status` and alerts.
-    stale_grace_days: int = Field(
-        default=3, ge=0, description="Days beyond a contract's cadence before its source counts as stale."
+    # Logs
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="What runs write to standard error: lines for people, or one JSON object a line (time, level, run, "
+        "step, message).",
     )
-    retired_sources: CommaSeparated = Field(
-        default=(),
-        description="Contracts from which nothing more is expected (zendesk.ticket), so that they are never stale.",
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info",
+        description="The least that is logged: every event of Dagster (debug), a line a stage (info), what wants "
+        "attention (warning), what failed (error).",
+    )
+
+    # Schedules, sensor, retries, retention. Cron expressions are read in `timezone`.
+    automation: bool = Field(
+        default=True,
+        description="Whether schedules and sensors are on when Dagster first sees them; the UI turns each on and off.",
+    )
+    landing_cron: str = Field(
+        default="0 6 * * *", description="When what lies in the inbox is landed and checked: daily at 6:00."
+    )
+    publication_cron: str = Field(
+        default="0 7 2 * *",
+        description="When a scorecard is published: on the 2nd of the month at 7:00. Daily would be 0 7 * * *.",
+    )
+    publish_on_arrival: bool = Field(
+        default=False, description="Whether a file dropped in the inbox is published at once, and not only landed."
+    )
+    inbox_seconds: int = Field(
+        default=30, ge=5, le=3600, description="Seconds between two looks of the sensor at the inbox."
+    )
+    retry_attempts: int = Field(
+        default=4, ge=0, le=10, description="How often a step is tried again after what may pass (a lock, a network)."
+    )
+    retry_seconds: float = Field(
+        default=30.0, ge=0, le=3600, description="Wait before the first new try; it doubles with each further one."
+    )
+    slow_run_minutes: int = Field(
+        default=60, ge=1, description="A run that works or waits for longer than this is said to be stuck."
+    )
+    keep_runs_days: int = Field(
+        default=400,
+        ge=1,
+        description="Days that finished runs, with their logs, are kept in Dagster's storage. Longer than the slowest "
+        "source's cadence, since whether it is late is told from them.",
+    )
+    first_month: date = Field(
+        default=date(2015, 1, 1), description="First month that can be chosen in the UI to be computed again."
+    )
+
+    # What is watched, and who is told (pipelines/operations): `symmetry status` and alerts.
+    stale_grace_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days beyond a contract's cadence before its source counts as stale. Unset: 3 for a daily one, 2 "
+        "for a weekly one, 5 for the rest.",
+    )
+    retired_sources: str | None = Field(
+        default=None,
+        description="Contracts from which nothing more is expected, commas between them (zendesk.ticket, "
+        "hubspot.ticket), so that their sources are never stale.",
     )
     publication_max_age_days: int = Field(
         default=40, ge=1, description="A last publication older than this is a warning."
     )
-    run_max_hours: float = Field(default=6.0, gt=0, description="A run that goes on for longer than this is a warning.")
     min_free_disk_gb: float = Field(
         default=2.0, ge=0, description="Less free space than this (in 10^9 bytes) where the data lie is critical."
     )
@@ -100,8 +188,8 @@ class Settings(BaseSettings):
         description="What this installation is called in alerts. Unset: the company's folder and the machine's name.",
     )
     alert_on_solved: bool = Field(default=True, description="Whether the end of a problem is told as well.")
-    alerts_email_to: CommaSeparated = Field(
-        default=(), description="Addresses that get alerts, commas between them. Unset: no e-mail is sent."
+    alerts_email_to: str | None = Field(
+        default=None, description="Addresses that get alerts, commas between them. Unset: no e-mail is sent."
     )
     alerts_from: str = Field(default="symmetry@localhost", description="The sender's address of alerts.")
     smtp_host: str = Field(default="localhost", description="The mail server.")
@@ -120,10 +208,41 @@ class Settings(BaseSettings):
         "teams_messagecard: the older connector's card.",
     )
 
-    @field_validator("data_dir", "inbox", "definitions", "contracts_dir", "dagster_home")
+    @field_validator("landing_cron", "publication_cron")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return None if value is None else value.expanduser().resolve()
+    def _five_fields(cls, value: str) -> str:
+        if len(value.split()) != 5:
+            raise ValueError(f"{value!r} is not a cron expression; give five fields, such as 0 6 * * * (daily at 6:00)")
+        return " ".join(value.split())
+
+    @field_validator("first_month")
+    @classmethod
+    def _first_day(cls, value: date) -> date:
+        return value.replace(day=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The sources of values, the first to be believed first (pydantic-settings asks for them here).
+
+        Raises:
+            SettingsError: `symmetry.toml` cannot be read or holds what is no setting.
+        """
+        found = layers(settings_cls, init_settings())
+        return tuple(InitSettingsSource(settings_cls, layer.values) for layer in found)
+
+    @field_validator("*")
+    @classmethod
+    def _absolute(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, Path) and info.field_name and is_path(cls.model_fields[info.field_name]):
+            return value.expanduser().resolve()
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -134,17 +253,22 @@ class Settings(BaseSettings):
             raise ValueError(f"{value!r} is not a time zone; give an IANA name such as Europe/Paris") from error
         return value
 
-    @field_validator("retired_sources", "alerts_email_to", mode="before")
-    @classmethod
-    def _split_at_commas(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
-
     @field_validator("alerts_email_to", "alerts_from")
     @classmethod
-    def _mail_addresses(cls, value: tuple[str, ...] | str) -> tuple[str, ...] | str:
-        for address in (value,) if isinstance(value, str) else value:
+    def _mail_addresses(cls, value: str | None) -> str | None:
+        for address in _members(value):
             if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address):
-                raise ValueError(f"{address!r} is no e-mail address; give name@example.org")
+                raise ValueError(f"{address!r} is no e-mail address; give name@example.org, commas between several")
+        return value
+
+    @field_validator("smtp_user")
+    @classmethod
+    def _password_travels_closed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        host = info.data.get("smtp_host")
+        if value and info.data.get("smtp_security") == "none" and host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(
+                f"its password would travel to {host} for all to read; set smtp_security to starttls or tls"
+            )
         return value
 
     @field_validator("webhook_url")
@@ -154,22 +278,12 @@ class Settings(BaseSettings):
             raise ValueError("give the whole address of the webhook, with https:// before it")
         return value
 
-    @model_validator(mode="after")
-    def _password_travels_closed(self) -> Self:
-        if self.smtp_user and self.smtp_security == "none" and self.smtp_host not in ("localhost", "127.0.0.1", "::1"):
-            raise ValueError(
-                f"smtp_security: the password of {self.smtp_user} would travel to {self.smtp_host} for all to read; "
-                "set smtp_security to starttls or tls"
-            )
-        return self
-
-    @model_validator(mode="after")
-    def _folders_exist(self) -> Self:
-        for name in ("inbox", "definitions", "contracts_dir"):
-            path = getattr(self, name)
-            if path is not None and not path.is_dir():
-                raise ValueError(f"{name}: {path} is not a folder; give an existing folder")
-        return self
+    @field_validator("inbox", "definitions", "contracts_dir")
+    @classmethod
+    def _folder_exists(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_dir():
+            raise ValueError(f"{value} is not a folder; give an existing folder")
+        return value
 
     @cached_property
     def inbox_dir(self) -> Path:
@@ -179,8 +293,16 @@ class Settings(BaseSettings):
     @cached_property
     def company_dir(self) -> Path:
         """The root of all that is made from this inbox; never shared by two inboxes."""
-        default = self.data_dir / "inbox"
-        return self.data_dir if self.inbox_dir == default else self.data_dir / self.inbox_dir.name
+        own = {self.data_dir / "inbox", self._workspace_inbox}
+        return self.data_dir if self.inbox_dir in own else self.data_dir / self.inbox_dir.name
+
+    @cached_property
+    def _workspace_inbox(self) -> Path | None:
+        """The inbox that the workspace's symmetry.toml names, whatever the command line or the environment says."""
+        if self.workspace is None:
+            return None
+        named = read_settings_file(type(self).model_fields, self.workspace).values.get("inbox")
+        return None if named is None else Path(named).resolve()
 
     @cached_property
     def landing_dir(self) -> Path:
@@ -200,7 +322,10 @@ class Settings(BaseSettings):
     @cached_property
     def originals_stay(self) -> bool:
         """Whether files stay in the inbox once they have landed."""
-        return self.inbox is not None if self.keep_originals is None else self.keep_originals
+        if self.keep_originals is not None:
+            return self.keep_originals
+        in_workspace = self.workspace is not None and self.inbox_dir.is_relative_to(self.workspace)
+        return self.inbox_dir != self.data_dir / "inbox" and not in_workspace
 
     @cached_property
     def warehouse_path(self) -> Path:
@@ -236,6 +361,16 @@ class Settings(BaseSettings):
     def operations_dir(self) -> Path:
         """What is remembered about runs and alerts: how the last command ended, and what has been told to whom."""
         return self.company_dir / "operations"
+
+    @cached_property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """The addresses that get alerts."""
+        return _members(self.alerts_email_to)
+
+    @cached_property
+    def retired(self) -> tuple[str, ...]:
+        """The contracts from which nothing more is expected."""
+        return _members(self.retired_sources)
 
     def report_path(self, language: str) -> Path:
         """The report in a language ("en" or "fr")."""
@@ -295,31 +430,50 @@ class Settings(BaseSettings):
         self.published_dir.mkdir(parents=True, exist_ok=True)
         self.dagster_home.mkdir(parents=True, exist_ok=True)
 
-    def export_to_processes(self) -> None:
-        """Hand these settings to this process's libraries and to those it starts (dbt, the UI), telemetry off.
+    def export_to_libraries(self) -> None:
+        """Tell dbt, Dagster and Great Expectations where their things lie, and to send no telemetry.
 
-        dbt, Dagster and Great Expectations read environment variables only; this is the one place that sets them.
+        They read environment variables only; this class is the one place that sets any.
         """
-        values: dict[str, object] = {
+        values = {
             "DAGSTER_HOME": self.dagster_home,
             "DBT_PROFILES_DIR": DBT_PROJECT_DIR,
             "DO_NOT_TRACK": "1",
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
             "GX_ANALYTICS_ENABLED": "False",
-            "SYMMETRY_WAREHOUSE": self.warehouse_path,
-            "SYMMETRY_DATA_DIR": self.data_dir,
-            "SYMMETRY_INBOX": self.inbox,
-            "SYMMETRY_DEFINITIONS": self.definitions,
-            "SYMMETRY_CONTRACTS_DIR": self.contracts_dir,
-            "SYMMETRY_KEEP_ORIGINALS": self.keep_originals,
-            "SYMMETRY_ARCHIVE_DAYS": self.archive_days,
-            "SYMMETRY_SETTLE_SECONDS": self.settle_seconds,
-            "SYMMETRY_MIN_RESPONDENTS": self.min_respondents,
-            "SYMMETRY_MAX_QUARANTINE_SHARE": self.max_quarantine_share,
-            "SYMMETRY_TIMEZONE": self.timezone,
+            f"{PREFIX}WAREHOUSE": self.warehouse_path,
         }
-        os.environ.update({name: str(value) for name, value in values.items() if value is not None})
+        os.environ.update({name: str(value) for name, value in values.items()})
+
+    def export_to_processes(self, names: Collection[str] | None = None) -> None:
+        """Hand these settings to this process's libraries and to the processes it starts (dbt, the UI).
+
+        Args:
+            names: the settings to hand over beside the workspace; all when not given, so that a run ends with the
+                settings it began with. Those that are left out are read by each process anew, when it needs them.
+                Secrets are never handed over: a process finds them where this one did.
+        """
+        self.export_to_libraries()
+        fields = type(self).model_fields
+        chosen = set(fields) if names is None else {"workspace", *names}
+        chosen -= {name for name, info in fields.items() if is_secret(info)}
+        for name, value in self.model_dump(mode="json", include=chosen, exclude_none=True).items():
+            os.environ[variable(name)] = value if isinstance(value, str) else json.dumps(value)
 
     def export_definitions(self, folder: Path) -> None:
         """Tell dbt which folder of definitions holds its seeds."""
-        os.environ["SYMMETRY_DEFINITIONS_DIR"] = str(folder)
+        os.environ[f"{PREFIX}DEFINITIONS_DIR"] = str(folder)
+
+
+def effective_settings(**given: object) -> Settings:
+    """Return the settings in force, `given` (the command line) first; nothing is written.
+
+    Raises:
+        SettingsError: a setting is wrong; the message names each one, where it stands, and what to do.
+    """
+    try:
+        return Settings(**given)  # type: ignore[arg-type]
+    except ValidationError as error:
+        found = layers(Settings, given)
+        workspace = next((layer.values["workspace"] for layer in found if "workspace" in layer.values), None)
+        raise SettingsError(explain(error, Settings.model_fields, found, workspace)) from None

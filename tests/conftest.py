@@ -1,5 +1,7 @@
 """What every test may use: the real files, where they lie, and a company's workspace that no other test touches."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,11 +19,20 @@ def real() -> Path:
     return REAL
 
 
+@pytest.fixture(autouse=True)
+def _environment_restored() -> Iterator[None]:
+    """What a test, or a command it runs in this process, hands to other processes ends with the test."""
+    kept = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(kept)
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """Settings whose every path lies in a fresh folder, handed to the processes a test starts."""
-    for name in ("SYMMETRY_INBOX", "SYMMETRY_DEFINITIONS", "SYMMETRY_CONTRACTS_DIR", "SYMMETRY_PSEUDONYM_KEY"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("SYMMETRY_")]:
+        monkeypatch.delenv(name)
     home = tmp_path / "dagster_home"
     home.mkdir()
     (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n", encoding="utf-8")

@@ -5,7 +5,14 @@ Only sqlfluff reads this (`library_path` in .sqlfluff); every public name here i
 
 from collections.abc import Callable
 
-_VARIABLES = {"timezone": "Europe/Paris", "as_of": "", "min_respondents": 5, "max_depth": 2, "dialect": ""}
+_VARIABLES = {
+    "timezone": "Europe/Paris",
+    "as_of": "",
+    "min_respondents": 5,
+    "max_depth": 2,
+    "dialect": "",
+    "months": [],
+}
 
 
 class _Adapter:

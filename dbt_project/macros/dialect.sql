@@ -96,3 +96,12 @@
 {%- endmacro %}
 {% macro duckdb__quantile(x, p) -%}quantile_cont({{ x }}, {{ p }}){%- endmacro %}
 {% macro spark__quantile(x, p) -%}percentile({{ x }}, {{ p }}){%- endmacro %}
+
+
+{#- A number that stands for the rows of a group, whatever their order: the sum of a 64-bit hash of each. -#}
+{% macro rows_hash(columns) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__rows_hash(columns)) }}{%- endif -%}
+    {{ return(adapter.dispatch('rows_hash', 'symmetry')(columns)) }}
+{%- endmacro %}
+{% macro duckdb__rows_hash(columns) -%}cast(sum(hash({{ columns | join(', ') }})) as decimal(38, 0)){%- endmacro %}
+{% macro spark__rows_hash(columns) -%}sum(cast(xxhash64({{ columns | join(', ') }}) as decimal(38, 0))){%- endmacro %}

@@ -70,12 +70,16 @@ def list_sources(as_json: JsonOption = False, inbox: InboxOption = None, data: D
         expected = f"{state.cadence or 'at any time'} ({state.delivery})"
         if state.overdue_days:
             expected += f"\noverdue by {state.overdue_days} days"
+        source = f"{state.source}\n{state.owner}" + ("\nreplaces the shipped one" if state.replaces else "")
         feeds = f"{state.format} -> {', '.join(state.feeds)}"
-        cells = (f"{state.source}\n{state.owner}", "\n".join((*state.match, feeds)), expected, last)
+        cells = (source, "\n".join((*state.match, feeds)), expected, last)
         table.add_row(*(escape(cell) for cell in cells))
     tables.print(table)
     overdue = sum(bool(state.overdue_days) for state in states)
     out.print(f"{len(states)} contracts in {_folders(settings.contract_dirs())}; {overdue} overdue.", highlight=False)
+    for state in states:
+        if state.replaces:
+            out.print(f"{state.path} replaces the shipped {state.source}.", markup=False, highlight=False)
 
 
 @app.command()

@@ -27,6 +27,7 @@ from pipelines.commands.terminal import (
     out,
     read_settings,
     tables,
+    tell,
     visible,
 )
 from pipelines.settings import Settings
@@ -108,10 +109,10 @@ def watched(settings: Settings) -> Iterator[None]:
     else:
         record_command(settings.operations_dir, now(), well=True)
     finally:
-        from pipelines.operations.alerts import tell
+        from pipelines.operations import alerts
 
-        for told in tell(settings, now()):
-            err.print(told.said, markup=False)
+        for told in alerts.tell(settings, now()):
+            tell("info" if told.sent else "warning", told.said)
 
 
 def _print(state: Status, problems: list[Problem], limits: Limits) -> None:
@@ -183,7 +184,7 @@ def _print_sources(state: Status, limits: Limits) -> None:
     for heading in ("source", "cadence", "newest version", "landed (UTC)", "age, days", "state"):
         table.add_column(heading, justify="right" if heading == "age, days" else "left")
     for source in state.sources or ():
-        stale = is_stale(source.overdue_days, source.retired, limits.stale_grace_days)
+        stale = is_stale(source, limits.stale_grace_days)
         told = "retired" if source.retired else "stale" if stale else "late" if source.overdue_days else "in time"
         table.add_row(
             source.contract,

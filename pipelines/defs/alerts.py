@@ -12,13 +12,14 @@ from pipelines.operations.alerts import tell
 from pipelines.operations.channels import channels
 from pipelines.settings import Settings
 
-NO_CHANNEL = "No channel is set; SYMMETRY_ALERTS_EMAIL_TO or SYMMETRY_WEBHOOK_URL sets one."
+_STATUS = dg.DefaultSensorStatus.RUNNING if Settings().automation else dg.DefaultSensorStatus.STOPPED
+NO_CHANNEL = "No channel is set; the settings alerts_email_to and webhook_url set them."
 
 
 @dg.run_failure_sensor(
     name="alert_on_failure",
     description="Tells by e-mail and webhook, where set, that a run has failed: once, not at each retry.",
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=_STATUS,
 )
 def alert_on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
     """Tell what is wrong now, the failed run foremost."""
@@ -34,7 +35,7 @@ def alert_on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | Non
     name="alert_on_problems",
     description="Tells by e-mail and webhook, where set, of stale sources, new ruptures, and all that status finds.",
     minimum_interval_seconds=300,
-    default_status=dg.DefaultSensorStatus.RUNNING,
+    default_status=_STATUS,
 )
 def alert_on_problems(context: dg.SensorEvaluationContext) -> dg.SkipReason:
     """Tell what is new since the last time, and send again what could not be sent."""

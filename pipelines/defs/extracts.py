@@ -2,13 +2,14 @@
 
 import dagster as dg
 
+from pipelines.defs.freshness import extract_freshness
 from pipelines.extracts.contract import Contract, load_contracts
-from pipelines.settings import Settings
+from pipelines.settings import effective_settings
 
 
 def contracts_in_force() -> list[Contract]:
     """The shipped contracts and those of the company's own folder, if a setting names one."""
-    return load_contracts(*Settings().contract_dirs())
+    return load_contracts(*effective_settings().contract_dirs())
 
 
 def extract_key(contract: Contract) -> dg.AssetKey:
@@ -25,7 +26,9 @@ def extract_specs(contracts: list[Contract]) -> list[dg.AssetSpec]:
             group_name="extracts",
             owners=[contract.owner],
             kinds={contract.format.type},
-            metadata={"files": ", ".join(contract.match), "contract version": contract.version},
+            freshness_policy=extract_freshness(contract),
+            metadata={"files": ", ".join(contract.match), "contract version": contract.version}
+            | ({"expected": contract.cadence} if contract.cadence else {}),
         )
         for contract in contracts
     ]

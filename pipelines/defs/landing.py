@@ -8,9 +8,13 @@ import dagster as dg
 import duckdb
 
 from pipelines.defs.extracts import contracts_in_force, extract_key
+from pipelines.defs.freshness import landing_freshness
 from pipelines.defs.gates import check_results
 from pipelines.defs.loggers import say
-from pipelines.defs.resources import Workspace
+from pipelines.defs.months import asked_in_run
+from pipelines.defs.pictures import counts_table, markdown_table
+from pipelines.defs.resources import POOL, Workspace
+from pipelines.defs.retries import trying_again
 from pipelines.extracts.archive import expire
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.deliveries import Receipt, live_receipts
@@ -19,11 +23,14 @@ from pipelines.extracts.landing import create_landing_views, land_inbox, pending
 from pipelines.extracts.pseudonyms import load_or_create_key
 from pipelines.extracts.rotation import Landing, finish_rotation
 from pipelines.publication.inputs import nothing_new, settle_inputs
+from pipelines.publication.months import parse_months, record_months, within_record
 from pipelines.settings import Settings
 
 GATE = "landing_gate"
 LEDGER = "delivery"
 OWNER = "team:data-engineering"
+# A daily source has thousands of deliveries; ops look at the last ones.
+DELIVERIES_SHOWN = 15
 
 
 class LandingConfig(dg.Config):
@@ -32,6 +39,9 @@ class LandingConfig(dg.Config):
     force: bool = False
     """Recompute and publish even when nothing is new."""
 
+    months: str | None = None
+    """A month or a range of months to compute again, as `2025-01` or `2025-01..2025-06`; implies `force`."""
+
 
 def landing_key(entity: str) -> dg.AssetKey:
     """The asset key of an entity's landing table, e.g. ``landing/case``."""
@@ -39,14 +49,15 @@ def landing_key(entity: str) -> dg.AssetKey:
 
 
 def _specs() -> list[dg.AssetSpec]:
-    feeders: dict[str, list[dg.AssetKey]] = {name: [] for name in ENTITIES}
+    feeders: dict[str, list[Contract]] = {name: [] for name in ENTITIES}
     for contract in contracts_in_force():
         for entity in {output.entity for output in contract.resolved_outputs()}:
-            feeders[entity].append(extract_key(contract))
+            feeders[entity].append(contract)
     return [
         dg.AssetSpec(
             key=landing_key(name),
-            deps=feeders[name],
+            deps=[extract_key(contract) for contract in feeders[name]],
+            freshness_policy=landing_freshness(feeders[name]),
             description=entity.description,
             group_name="landing",
             owners=[OWNER],
@@ -73,18 +84,34 @@ def _specs() -> list[dg.AssetSpec]:
     ]
 
 
-@dg.multi_asset(specs=_specs(), name="landing")
+@dg.multi_asset(specs=_specs(), name="landing", pool=POOL)
 def landing(
     context: dg.AssetExecutionContext, config: LandingConfig, workspace: Workspace
 ) -> Iterator[dg.MaterializeResult]:
     """Land what is new in the inbox; when nothing is new since the last publication, the run ends here."""
-    settings = workspace.settings()
+    with trying_again(context):
+        yield from _land(context, config, workspace.settings())
+
+
+def _computes(context: dg.AssetExecutionContext) -> bool:
+    """Whether the run goes on from landing to figures; one that only lands leaves the inputs of the last in place.
+
+    Otherwise steps launched alone afterwards would publish the old figures as made from what has landed since.
+    """
+    return any(key.path[0] != "landing" for key in context.job_def.asset_layer.selected_asset_keys)
+
+
+def _land(
+    context: dg.AssetExecutionContext, config: LandingConfig, settings: Settings
+) -> Iterator[dg.MaterializeResult]:
+    asked = config.months or asked_in_run(context.run)
+    months = parse_months(asked) if asked else None
     contracts = contracts_in_force()
     place = Landing(settings.landing_dir, settings.warehouse_path)
     told = finish_rotation(place, settings.key_path, settings.key_from_environment())
     if told:
         say(context, told)
-    if not config.force and nothing_new(settings, contracts):
+    if not config.force and months is None and nothing_new(settings, contracts):
         say(context, "Nothing new since the last publication: nothing is computed, nothing is published.")
         return
     pending = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
@@ -114,7 +141,11 @@ def landing(
             f"Nothing has landed from {settings.inbox_dir}: no file there fits a contract. "
             "Put extracts there (symmetry simulate writes an example company's), or add a contract."
         )
-    settle_inputs(settings, pending)
+    if months is not None:
+        within_record(months, record_months(live))
+        say(context, f"Computing again: {months[0]} to {months[-1]} ({len(months)})")
+    if _computes(context):
+        settle_inputs(settings, pending, months)
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         create_landing_views(connection, settings.landing_dir)
     refused = dg.MetadataValue.md("\n".join(f"- `{r.file}`: {r.message}" for r in report.refused) or "none")
@@ -128,8 +159,10 @@ def landing(
                 "source rows read": sum(receipt.read for receipt in deliveries),
                 "source rows landed": sum(receipt.landed for receipt in deliveries),
                 "source rows quarantined": sum(receipt.quarantined for receipt in deliveries),
+                "quarantine rate (%)": _quarantine_rate(deliveries),
                 "exact duplicates": sum(receipt.duplicates for receipt in deliveries),
                 "months touched": _months(deliveries),
+                "deliveries, the newest first": dg.MetadataValue.md(_deliveries_table(deliveries)),
                 "files refused in this run": refused,
             },
         )
@@ -147,26 +180,46 @@ def landing(
     )
 
 
+def _quarantine_rate(receipts: list[Receipt]) -> float:
+    read = sum(receipt.read for receipt in receipts)
+    return round(100 * sum(receipt.quarantined for receipt in receipts) / read, 2) if read else 0.0
+
+
+def _deliveries_table(receipts: list[Receipt]) -> str:
+    newest = sorted(receipts, key=lambda receipt: receipt.landed_at, reverse=True)[:DELIVERIES_SHOWN]
+    return markdown_table(
+        ("file", "landed at (UTC)", "rows read", "quarantined", "months"),
+        [(f"`{r.file}`", f"{r.landed_at:%Y-%m-%d %H:%M}", r.read, r.quarantined, _months([r])) for r in newest],
+    )
+
+
 def _months(receipts: list[Receipt]) -> str:
     months = sorted({month for receipt in receipts for month in receipt.months})
     return f"{months[0]} to {months[-1]} ({len(months)})" if months else "none"
 
 
 def _observe(context: dg.AssetExecutionContext, contract: Contract, receipt: Receipt) -> None:
-    """Write a delivery's figures on the extract's own asset, where the person who owns the source looks."""
+    """Write a delivery's figures on the extract's own asset, where the person who owns the source looks.
+
+    What came through the inbox is an event of the source, from which Dagster tells whether it is late; an original
+    that was read anew from the archive is not.
+    """
+    event = dg.AssetObservation if receipt.original else dg.AssetMaterialization
+    share = receipt.quarantined / receipt.read if receipt.read else 0.0
     context.log_event(
-        dg.AssetObservation(
+        event(
             asset_key=extract_key(contract),
             metadata={
                 "file": receipt.file,
                 "delivery": receipt.delivery_id,
                 "bytes": receipt.bytes,
-                "rows read": receipt.read,
+                "dagster/row_count": receipt.read,
                 "rows landed": receipt.landed,
                 "rows quarantined": receipt.quarantined,
+                "quarantine rate (%)": round(100 * share, 2),
                 "exact duplicates": receipt.duplicates,
                 "rows filtered": receipt.filtered,
-                "reasons": receipt.reasons,
+                "reasons": dg.MetadataValue.md(counts_table("reason", receipt.reasons)),
                 "months touched": _months([receipt]),
             },
         )

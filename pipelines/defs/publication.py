@@ -1,7 +1,9 @@
 """Write, audit, publish, as three steps that ops can see: candidate, gate, published scorecard and report."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Literal
 
 import dagster as dg
@@ -9,7 +11,10 @@ import duckdb
 
 from pipelines.defs.gates import check_results
 from pipelines.defs.loggers import say
-from pipelines.defs.resources import Workspace
+from pipelines.defs.months import MONTHS_KEY, computed_months
+from pipelines.defs.pictures import counts_table, line_plot, markdown_table
+from pipelines.defs.resources import POOL, Workspace
+from pipelines.defs.retries import trying_again
 from pipelines.extracts.deliveries import live_receipts
 from pipelines.publication.inputs import code_version, settled_definitions, settled_inputs
 from pipelines.publication.publish import PUBLISHED_TABLES, mark_audited, new_publication_id, publish, write_candidate
@@ -19,6 +24,8 @@ GATE = "publication_gate"
 OWNER = "team:data-engineering"
 CANDIDATE_KEY = dg.AssetKey(["publication", "candidate"])
 SCORECARD_KEY = dg.AssetKey(["publication", "scorecard"])
+HEADLINE = ("unit", "status", "client", "collaborator", "gap", "symmetry index", "quadrant")
+REPORTS = ("report_en", "report_fr")
 
 
 def _facts(settings: Settings) -> dict[str, object]:
@@ -46,13 +53,22 @@ def _facts(settings: Settings) -> dict[str, object]:
     group_name="publication",
     owners=[OWNER],
     kinds={"duckdb"},
+    pool=POOL,
 )
 def candidate(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """The file that is to be published, written beside the published one and not yet audited."""
-    settings = workspace.settings()
     say(context, "Writing the candidate publication")
-    rows = write_candidate(settings.warehouse_path, settings.candidate_path, settings.published_path, _facts(settings))
-    return dg.MaterializeResult(metadata={f"rows of {name}": count for name, count in rows.items()})
+    with trying_again(context):
+        settings = workspace.settings()
+        facts = _facts(settings)
+        rows = write_candidate(settings.warehouse_path, settings.candidate_path, settings.published_path, facts)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": rows["scorecard"],
+            "rows by table": dg.MetadataValue.md(markdown_table(("table", "rows"), rows.items())),
+            "inputs fingerprint": str(facts["inputs_fingerprint"]),
+        }
+    )
 
 
 @dg.multi_asset_check(
@@ -87,45 +103,94 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
     group_name="publication",
     owners=[OWNER],
     kinds={"duckdb", "parquet"},
+    pool=POOL,
 )
 def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """The scorecard that BI tools open: one DuckDB file and its Parquet copy, replaced in one atomic rename."""
-    settings = workspace.settings()
-    parquet = publish(settings.candidate_path, settings.published_path)
-    with duckdb.connect(str(settings.published_path), read_only=True) as connection:
-        headline = connection.sql(
-            "select s.unit_name, s.status, round(s.client_index, 1), round(s.collaborator_index, 1), "
-            "round(s.gap, 1), round(s.symmetry_index, 1), s.quadrant "
-            "from scorecard as s where s.period = (select max(period) from scorecard where status = 'ok') "
-            "and s.parent_unit_id is null order by 1"
-        ).fetchall()
-        [(rows,)] = connection.execute("select count(*) from scorecard").fetchall()
+    with trying_again(context):
+        settings = workspace.settings()
+        parquet = publish(settings.candidate_path, settings.published_path)
+        shown = published_figures(settings.published_path)
     say(context, f"Published {settings.published_path}")
-    table = (
-        "| unit | status | client | collaborator | gap | symmetry index | quadrant |\n|---|---|---|---|---|---|---|\n"
-    )
-    table += "\n".join("| " + " | ".join(str(value) for value in row) + " |" for row in headline)
+    if MONTHS_KEY not in context.job_def.asset_layer.selected_asset_keys:
+        for month in computed_months(settings, settled_inputs(settings).months):
+            context.log_event(dg.AssetMaterialization(asset_key=MONTHS_KEY, partition=month))
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(str(settings.published_path)),
             "parquet": dg.MetadataValue.path(str(parquet)),
-            "dagster/row_count": rows,
-            "whole company, last month": dg.MetadataValue.md(table),
+            "dagster/row_count": shown.rows,
+            "months computed": _asked(settled_inputs(settings).months),
+            "whole company, last month": dg.MetadataValue.md(markdown_table(HEADLINE, shown.headline)),
+            "whole company over time": dg.MetadataValue.md(line_plot(shown.months, shown.lines)),
+            "units by status, last month": dg.MetadataValue.md(counts_table("status", shown.statuses)),
+            "quarantine": dg.MetadataValue.path(str(settings.quarantine_dir)),
+            **{name: dg.MetadataValue.url(settings.report_path(name[-2:]).as_uri()) for name in REPORTS},
         }
     )
 
 
-@dg.asset(key=["publication", "report"], deps=[SCORECARD_KEY], group_name="publication", owners=[OWNER], kinds={"html"})
+def _asked(months: list[str] | None) -> str:
+    return "all that changed" if months is None else f"{months[0]} to {months[-1]} ({len(months)}), as asked"
+
+
+@dataclass(frozen=True)
+class PublishedFigures:
+    """What a person looks for first: rows, the whole company now and over time, and how many units have a figure."""
+
+    rows: int
+    headline: list[tuple[object, ...]]
+    months: list[str]
+    lines: dict[str, list[float | None]]
+    statuses: dict[str, int]
+
+
+def published_figures(published: Path) -> PublishedFigures:
+    """Read them from a published file; the lines are of the units at the top, on 0 to 100, None where not published."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        [(rows,)] = connection.execute("select count(*) from scorecard").fetchall()
+        headline = connection.execute(
+            "select unit_name, status, round(client_index, 1), round(collaborator_index, 1), round(gap, 1), "
+            "round(symmetry_index, 1), quadrant from scorecard "
+            "where period = (select max(period) from scorecard where status = 'ok') "
+            "and parent_unit_id is null order by 1"
+        ).fetchall()
+        top = connection.execute(
+            "select strftime(period, '%Y-%m'), avg(client_index), avg(collaborator_index), avg(symmetry_index) "
+            "from scorecard where parent_unit_id is null group by 1 order by 1"
+        ).fetchall()
+        statuses = connection.execute(
+            "select status, count(*) from scorecard where period = (select max(period) from scorecard) group by 1"
+        ).fetchall()
+    names = ("symmetry index", "client index", "collaborator index")
+    columns = (3, 1, 2)
+    lines = {name: [row[column] for row in top] for name, column in zip(names, columns, strict=True)}
+    return PublishedFigures(rows, headline, [row[0] for row in top], lines, dict(statuses))
+
+
+@dg.asset(
+    key=["publication", "report"],
+    deps=[SCORECARD_KEY],
+    group_name="publication",
+    owners=[OWNER],
+    kinds={"html"},
+    pool=POOL,
+    # A report that failed after its scorecard was published is written again by itself, once.
+    automation_condition=dg.AutomationCondition.eager(),
+)
 def report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """The first page to look at, in English and French: one HTML file each, which needs no network."""
     from pipelines.publication.report import write_report
 
-    settings = workspace.settings()
     say(context, "Writing the report")
+    settings = workspace.settings()
     bar = settled_definitions(settings).parameters["bar"]
     languages: tuple[Literal["en", "fr"], ...] = ("en", "fr")
-    paths = [
-        write_report(settings.published_path, settings.report_path(language), language=language, period=None, bar=bar)
-        for language in languages
-    ]
+    with trying_again(context):
+        paths = [
+            write_report(
+                settings.published_path, settings.report_path(language), language=language, period=None, bar=bar
+            )
+            for language in languages
+        ]
     return dg.MaterializeResult(metadata={path.name: dg.MetadataValue.url(path.as_uri()) for path in paths})

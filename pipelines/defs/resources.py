@@ -1,4 +1,4 @@
-"""What every stage is handed: the settings of the run, and dbt.
+"""What every stage is handed: the settings of the run.
 
 Kept apart from the stages because Dagster hides the other definitions of a module that holds resources.
 """
@@ -7,10 +7,13 @@ import sys
 from pathlib import Path
 
 import dagster as dg
-from dagster_dbt import DbtCliResource
 
 from pipelines.publication.lock import hold_warehouse
-from pipelines.settings import DBT_PROJECT_DIR, Settings
+from pipelines.settings import Settings, effective_settings
+
+# Every step that writes the warehouse; `dagster.yaml` lets one run with such steps go at a time. What keeps two
+# writers apart in earnest is the lock of the operating system: the pool only spares the second run its wait.
+POOL = "warehouse"
 
 
 class Workspace(dg.ConfigurableResource):
@@ -22,7 +25,7 @@ class Workspace(dg.ConfigurableResource):
         Raises:
             WarehouseBusyError: another process is writing this company's warehouse.
         """
-        settings = Settings()
+        settings = effective_settings()
         settings.make_folders()
         hold_warehouse(settings.warehouse_path.parent)
         settings.export_to_processes()
@@ -36,9 +39,4 @@ def dbt_executable() -> str:
 
 def build_resources() -> dict[str, object]:
     """The resources by the names under which the stages ask for them."""
-    return {
-        "workspace": Workspace(),
-        "dbt": DbtCliResource(
-            project_dir=str(DBT_PROJECT_DIR), profiles_dir=str(DBT_PROJECT_DIR), dbt_executable=dbt_executable()
-        ),
-    }
+    return {"workspace": Workspace()}

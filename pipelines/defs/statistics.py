@@ -8,8 +8,11 @@ import duckdb
 import polars as pl
 
 from pipelines.defs.loggers import say
-from pipelines.defs.resources import Workspace
+from pipelines.defs.pictures import counts_table
+from pipelines.defs.resources import POOL, Workspace
+from pipelines.defs.retries import trying_again
 from pipelines.publication.inputs import settled_definitions
+from pipelines.settings import Settings
 from pipelines.statistics.indicators import Definitions, indicator_scores
 from pipelines.statistics.indices import Parameters, pair_scores, unit_indices
 
@@ -23,6 +26,7 @@ TABLES = {
 
 @dg.multi_asset(
     name="statistics",
+    pool=POOL,
     specs=[
         dg.AssetSpec(
             key=["statistics", name],
@@ -37,7 +41,14 @@ TABLES = {
 )
 def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     """Score every unit and month, with intervals, and hide what stands for too few people."""
-    settings = workspace.settings()
+    with trying_again(context):
+        frames = _compute(context, workspace.settings())
+    for name, frame in frames.items():
+        yield dg.MaterializeResult(asset_key=["statistics", name], metadata=_metadata(frame))
+
+
+def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str, pl.DataFrame]:
+    """Score what the windows hold, and write the three tables."""
     company = settled_definitions(settings)
     definitions = Definitions(
         company.indicators, company.goalposts, company.windows, company.mirror_pairs, company.weights
@@ -56,8 +67,7 @@ def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
             connection.register("frame", frame.to_arrow())
             connection.execute(f"create or replace table statistics.{name} as select * from frame")
             connection.unregister("frame")
-    for name, frame in frames.items():
-        yield dg.MaterializeResult(asset_key=["statistics", name], metadata=_metadata(frame))
+    return frames
 
 
 def _metadata(frame: pl.DataFrame) -> dict[str, Any]:
@@ -65,7 +75,7 @@ def _metadata(frame: pl.DataFrame) -> dict[str, Any]:
     periods = frame["period"].unique().sort()
     return {
         "dagster/row_count": frame.height,
-        "rows by status": statuses,
+        "rows by status": dg.MetadataValue.md(counts_table("status", statuses)),
         "units": frame["unit_id"].n_unique(),
         "months touched": f"{periods[0]:%Y-%m} to {periods[-1]:%Y-%m} ({len(periods)})" if len(periods) else "none",
     }

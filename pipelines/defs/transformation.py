@@ -11,14 +11,14 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-from dagster_dbt import DagsterDbtTranslator, DbtCliResource, dbt_assets
-from dagster_dbt.errors import DagsterDbtCliRuntimeError
+from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
 from pipelines.defs.dbt_failures import explain_failures
+from pipelines.defs.dbt_run import DbtError, build
 from pipelines.defs.loggers import say
 from pipelines.defs.resources import Workspace, dbt_executable
-from pipelines.publication.inputs import settled_definitions
-from pipelines.settings import DBT_PROJECT_DIR, Settings
+from pipelines.publication.inputs import settled_definitions, settled_inputs
+from pipelines.settings import DBT_PROJECT_DIR, effective_settings
 
 TARGET_DIR = DBT_PROJECT_DIR / "target"
 
@@ -65,7 +65,7 @@ def manifest_path() -> Path:
     manifest = TARGET_DIR / "manifest.json"
     if manifest.is_file() and manifest.stat().st_mtime >= max(path.stat().st_mtime for path in _sources()):
         return manifest
-    Settings().export_to_processes()
+    effective_settings().export_to_libraries()
     TARGET_DIR.mkdir(parents=True, exist_ok=True)
     # Several processes may load the code location at once: each parses apart, and puts whole files in place.
     with tempfile.TemporaryDirectory(dir=TARGET_DIR, prefix=".parse-") as folder:
@@ -85,18 +85,26 @@ def manifest_path() -> Path:
     return manifest
 
 
-def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource, message: str) -> Iterator[Any]:
+def _build(context: dg.AssetExecutionContext, workspace: Workspace, message: str) -> Iterator[Any]:
     """Run ``dbt build`` on the selected models; unit tests are the test suite's, not every night's."""
     settings = workspace.settings()
     definitions = settled_definitions(settings)
     settings.export_definitions(definitions.folder)
     say(context, f"{message} (dbt, definitions: {definitions.name})")
-    variables = json.dumps({"timezone": settings.timezone, "min_respondents": settings.min_respondents})
+    inputs = settled_inputs(settings)
+    variables = json.dumps(
+        {
+            "timezone": settings.timezone,
+            "min_respondents": settings.min_respondents,
+            "build": inputs.build,
+            "months": [f"{month}-01" for month in inputs.months or ()],
+        }
+    )
+    whole = [] if last_build(settings.warehouse_path) == inputs.build else ["--full-refresh"]
     target = settings.warehouse_path.parent / "dbt"
     (target / "run_results.json").unlink(missing_ok=True)
-    events = dbt.cli(
-        ["build", "--exclude-resource-type", "unit_test", "--vars", variables], context=context, target_path=target
-    ).stream()
+    arguments = ["--exclude-resource-type", "unit_test", "--vars", variables, *whole]
+    events = build(context, arguments, target, TARGET_DIR)
     steps = len(context.selected_asset_keys) + len(context.selected_asset_check_keys)
     said = time.monotonic()
     built: list[dg.Output] = []
@@ -109,12 +117,30 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliR
             if time.monotonic() - said > PROGRESS_EVERY:
                 said = time.monotonic()
                 say(context, f"  {done} of {steps} models and tests done")
-    except DagsterDbtCliRuntimeError as error:
+    except DbtError as error:
         # What was built before the failure is told all the same.
         yield from _with_row_counts(context, settings.warehouse_path, built)
         raise dg.Failure(explain_failures(target, settings.warehouse_path) or str(error)) from error
     # Rows can be counted only now that dbt has let the file go.
     yield from _with_row_counts(context, settings.warehouse_path, built)
+
+
+def last_build(warehouse: Path) -> str | None:
+    """What the last build of the indicators that ran to its end was built with; None where there was none.
+
+    Args:
+        warehouse: the DuckDB file; it need not be there.
+    """
+    if not warehouse.is_file():
+        return None
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        made = connection.execute(
+            "select 1 from duckdb_tables() where schema_name = 'indicators' and table_name = 'month_contents_built'"
+        ).fetchall()
+        builds = (
+            connection.execute("select distinct build from indicators.month_contents_built").fetchall() if made else []
+        )
+    return str(builds[0][0]) if len(builds) == 1 else None
 
 
 def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: list[dg.Output]) -> Iterator[dg.Output]:
@@ -137,9 +163,9 @@ def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: 
     dagster_dbt_translator=Translator(),
     name="dbt_indicators",
 )
-def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
+def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """Definitions, staging, canonical model, and the (n, s1, s2) of every indicator."""
-    yield from _build(context, workspace, dbt, "Building the canonical model and the indicators")
+    yield from _build(context, workspace, "Building the canonical model and the indicators")
 
 
 @dbt_assets(
@@ -148,6 +174,6 @@ def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace, dbt:
     dagster_dbt_translator=Translator(),
     name="dbt_scorecard",
 )
-def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace, dbt: DbtCliResource) -> Iterator[Any]:
+def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """The published marts, from the statistics."""
-    yield from _build(context, workspace, dbt, "Building the scorecard")
+    yield from _build(context, workspace, "Building the scorecard")

@@ -123,7 +123,7 @@ def find_candidates(
         if path.parent.name not in known:
             _look_at(path, contracts, plan, original=f"{path.parent.name}/{path.name}")
     plan.candidates = [candidate for candidate in plan.candidates if not _taken_back(candidate, receipts)]
-    paths, plan.ignored = _files(inbox)
+    paths, plan.ignored = inbox_files(inbox)
     for path in _settled(paths, settle_seconds, plan):
         _look_at(path, contracts, plan)
     if archive is not None:
@@ -144,7 +144,7 @@ def _taken_back(candidate: Candidate, receipts: Sequence[Receipt]) -> bool:
     return bool(before) and all(receipt.superseded_by is not None for receipt in before)
 
 
-def _files(inbox: Path) -> tuple[list[Path], list[str]]:
+def inbox_files(inbox: Path) -> tuple[list[Path], list[str]]:
     """Return the files of the inbox by name, and the names of what is no delivery."""
     files: list[Path] = []
     ignored: list[str] = []

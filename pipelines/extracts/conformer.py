@@ -18,8 +18,8 @@ import pyarrow as pa
 from pipelines.extracts.contract import ROW_VERSION, SEQUENCE_ORIGIN, Column, Contract, Output
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity
 from pipelines.extracts.entities import Field as EntityField
-from pipelines.extracts.pseudonyms import pseudonym_in_sql, pseudonym_sql
-from pipelines.extracts.readers.base import Part, RawTable, fetch_row, literal
+from pipelines.extracts.pseudonyms import identified_sql
+from pipelines.extracts.readers.base import Part, RawTable, fetch_row, literal, number_places
 
 _BLANKS = " \t\r\n\u00a0\u202f\ufeff"
 _TRUE = ("true", "1", "yes", "oui", "vrai", "y", "o", "t")
@@ -60,9 +60,9 @@ def conform(connection: duckdb.DuckDBPyConnection, raw: RawTable, contract: Cont
     """
     if raw.part is None:
         _find_duplicates(connection, raw)
+        connection.execute(f"CREATE OR REPLACE TABLE typed AS {_typed_sql(raw, contract)}")
     else:
-        _find_duplicates_among_parts(connection, raw, raw.part)
-    connection.execute(f"CREATE OR REPLACE TABLE typed AS {_typed_sql(raw, contract)}")
+        _type_part(connection, raw, raw.part, contract)
     connection.execute("CREATE OR REPLACE VIEW good AS SELECT * FROM typed WHERE _filter IS NULL AND _errors = ''")
     connection.execute(f"CREATE OR REPLACE TABLE quarantine AS {_quarantine_sql(raw, contract)}")
     filter_reasons = _counts(
@@ -103,16 +103,25 @@ def _find_duplicates(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> No
     )
 
 
-def _find_duplicates_among_parts(connection: duckdb.DuckDBPyConnection, raw: RawTable, part: Part) -> None:
-    """Number the rows of a part that are copies of an earlier row of the file."""
-    rows = connection.sql(f"SELECT rowid AS place, {part.twins.hash_sql(raw.identity)} AS hash FROM {part.rows}")
-    found = rows.to_arrow_table()
-    hashes = np.empty(found.num_rows, dtype=np.uint64)
-    hashes[found.column("place").to_numpy()] = found.column("hash").to_numpy()
+def _type_part(connection: duckdb.DuckDBPyConnection, raw: RawTable, part: Part, contract: Contract) -> None:
+    """Read and type the rows of a part in one go, and number those that are copies of an earlier row of the file."""
+    try:
+        connection.execute(f"CREATE OR REPLACE TABLE parsed AS {_typed_sql(raw, contract)}")
+    except duckdb.InvalidInputException:
+        part.prove(None)
+    part.prove(_count(connection, "parsed"))
+    rows = connection.sql("SELECT _place, _hash FROM parsed").to_arrow_table()
+    hashes = np.empty(rows.num_rows, dtype=np.uint64)
+    hashes[rows.column("_place").to_numpy()] = rows.column("_hash").to_numpy()
     batch = pa.table({"_record": part.record_numbers(part.twins.later(hashes))})
     connection.register("duplicates_batch", batch)
     connection.execute("CREATE OR REPLACE TABLE duplicates AS SELECT * FROM duplicates_batch")
     connection.unregister("duplicates_batch")
+    numbered = number_places(connection, "parsed", part.steps, part.rows)
+    connection.execute(
+        f"CREATE OR REPLACE VIEW typed AS SELECT * EXCLUDE (_place, _hash) FROM ({numbered}) "
+        "WHERE _record NOT IN (SELECT _record FROM duplicates)"
+    )
 
 
 # --- values -------------------------------------------------------------------------------------------
@@ -123,8 +132,8 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
 
     Each step is a projection of its own, because DuckDB evaluates an expression that stands twice in a CASE
     twice; a name stands for a value already made. Of bad rows, `_value` is the first bad value as read and `_row` the
-    whole row. Columns per contract column i: s text without the missing ones, x after the extract, y as codes are
-    compared, p after the codes, w parsed, v the value.
+    whole row. Columns per contract column i: s text without the missing ones, x after the extract, p after the
+    codes, w parsed, v the value.
     """
     columns = list(enumerate(contract.columns))
     number = {source: k for k, source in enumerate(raw.columns)}
@@ -135,17 +144,21 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
     ]
     # The columns as read come along, for what the quarantine shows of a bad row; the others' are not made.
     read = list(dict.fromkeys([*raw.identity, *raw.columns.values()]))
-    keep = ["_record", "_line"]
-    body = f"""SELECT {", ".join([*keep, *read, *trimmed])} FROM {raw.table}
-        WHERE _record NOT IN (SELECT _record FROM duplicates)"""
+    if raw.part is None:
+        keep, known = ["_record", "_line"], ["_record", "_line"]
+        unique = "WHERE _record NOT IN (SELECT _record FROM duplicates)"
+    else:
+        # Not every plan keeps the order (a long IN list is a join), so each row takes its place in the file along.
+        keep, unique = ["_place", "_hash"], ""
+        known = ["row_number() OVER () - 1 AS _place", f"{raw.part.twins.hash_sql(raw.identity)} AS _hash"]
+    body = f"SELECT {', '.join([*known, *read, *trimmed])} FROM {raw.table} {unique}"
     kept = ", ".join(keep + read)
     body = f"SELECT {kept}, {_filter_sql(contract, number, raw)} AS _filter, {', '.join(texts)} FROM ({body})"
     keep = [*keep, *read, "_filter"]
     steps = (
         ("s", None),
         ("x", lambda i, column: _extracted_sql(column, f"s{i}")),
-        ("y", lambda i, column: f"replace(lower(x{i}), '\u2019', '''')" if column.codes else None),
-        ("p", lambda i, column: _coded_sql(column, f"x{i}", f"y{i}")),
+        ("p", lambda i, column: _coded_sql(column, f"x{i}")),
         ("w", lambda i, column: _parsed_sql(column, f"p{i}", raw.columns.get(column.source) in raw.native, contract)),
         ("v", lambda i, column: _value_sql(i, column, raw.columns.get(column.source) in raw.native, contract)),
     )
@@ -219,17 +232,28 @@ def _folded_code(code: str) -> str:
     return code.strip().lower().replace("\u2019", "'")
 
 
-def _coded_sql(column: Column, text: str, folded: str) -> str:
+def _fold_sql(text: str) -> str:
+    """Return SQL for a code as it is compared, see `_folded_code`."""
+    return f"replace(lower({text}), '\u2019', '''')"
+
+
+def _coded_sql(column: Column, text: str) -> str:
+    """Return SQL for what a code stands for; only one that is not written as in the contract is folded first."""
     if not column.codes:
         return text
-    whens = " ".join(
-        f"WHEN {folded} = {literal(_folded_code(code))} THEN {_null_or_literal(result)}"
-        for code, result in column.codes.items()
-        if code.strip()
+    meant: dict[str, str] = {}
+    for code, result in column.codes.items():
+        if code.strip():
+            meant.setdefault(_folded_code(code), result)
+    written = {code.strip(): meant[_folded_code(code)] for code in column.codes if code.strip()}
+    folded = " ".join(f"WHEN {literal(code)} THEN {_null_or_literal(result)}" for code, result in meant.items())
+    plain = " ".join(
+        f"WHEN {text} = {literal(code)} THEN {_null_or_literal(result)}" for code, result in written.items()
     )
     blank = next((result for code, result in column.codes.items() if not code.strip()), "")
     otherwise = literal(column.default) if column.default is not None else "NULL"
-    return f"CASE WHEN {text} IS NULL THEN {_null_or_literal(blank)} {whens} ELSE {otherwise} END"
+    rest = f"CASE {_fold_sql(text)} {folded} ELSE {otherwise} END" if folded else otherwise
+    return f"CASE WHEN {text} IS NULL THEN {_null_or_literal(blank)} {plain} ELSE {rest} END"
 
 
 def _null_or_literal(text: str) -> str:
@@ -380,7 +404,8 @@ def _error_sql(i: int, column: Column, contract: Contract) -> str:
         whens.append((f"s{i} IS NOT NULL AND x{i} IS NULL", "no_match"))
     if column.codes and column.default is None:
         keys = ", ".join(literal(key) for key in _code_keys(column)) or "''"
-        whens.append((f"x{i} IS NOT NULL AND y{i} NOT IN ({keys})", "unknown_code"))
+        unknown = f"p{i} IS NULL AND x{i} IS NOT NULL AND {_fold_sql(f'x{i}')} NOT IN ({keys})"
+        whens.append((unknown, "unknown_code"))
     if column.required:
         whens.append((f"p{i} IS NULL", "required"))
     if column.type != "text":
@@ -544,33 +569,23 @@ def _texts(column: Column, contract: Contract) -> dict[str, str]:
 # --- landing rows -------------------------------------------------------------------------------------
 
 
-#: Most pseudonyms of one field that are kept from one part of a file to the next.
-_NAMES = 2_000_000
-
-
-def landing_selects(
-    connection: duckdb.DuckDBPyConnection, contract: Contract, entity: Entity, good: str, version: datetime
-) -> list[tuple[str, bool]]:
+def landing_selects(contract: Contract, entity: Entity, good: str, version: datetime) -> list[tuple[str, bool]]:
     """Return the SELECT of the landing rows of each output of one entity, and whether it is of distinct rows.
 
-    Columns: the entity's fields in order, `_record` and `_version`. Distinct rows are so within `good`; where it is
-    a part of a file, `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's, for
-    rows that do not state their own.
-
-    Makes tables on the way, so that a pseudonym is made once per source row, or once per distinct identifier
-    where identifiers repeat. The connection must hold the pseudonym key (`pseudonyms.bind_key`).
+    Columns: the entity's fields in order, `_record` and `_version`; where a pseudonym belongs stands the identifier
+    with its domain, for `pseudonyms`. Distinct rows are so within `good`; where it is a part of a file,
+    `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's, for rows that do not
+    state their own.
     """
     position = {column.field: i for i, column in enumerate(contract.columns)}
     selects = []
-    for number, output in enumerate(contract.resolved_outputs()):
+    for output in contract.resolved_outputs():
         if output.entity != entity.name:
             continue
-        items = output.items()
-        base, ready = _with_pseudonyms(connection, contract, entity, output, number, good)
         select = " UNION ALL ".join(
-            f"SELECT {_field_list(entity, item, turned, contract, position, ready)}, _record, "
-            f"{version_sql(contract, version)} AS _version FROM {base} WHERE {_active(output, item, position)}"
-            for item, turned in zip(items, output.reversed_items(), strict=True)
+            f"SELECT {_field_list(entity, item, turned, contract, position)}, _record, "
+            f"{version_sql(contract, version)} AS _version FROM {good} WHERE {_active(output, item, position)}"
+            for item, turned in zip(output.items(), output.reversed_items(), strict=True)
         )
         selects.append((distinct_sql(entity, f"({select})") if output.distinct else select, output.distinct))
     return selects
@@ -592,75 +607,20 @@ def version_sql(contract: Contract, version: datetime) -> str:
     return f"TIMESTAMP {literal(version.isoformat(sep=' '))}"
 
 
-def _with_pseudonyms(
-    connection: duckdb.DuckDBPyConnection,
-    contract: Contract,
-    entity: Entity,
-    output: Output,
-    number: int,
-    good: str,
-) -> tuple[str, dict[str, str]]:
-    """Make the pseudonyms that all items of an output share.
-
-    Returns the relation to select from (the good rows and those pseudonyms) and field name -> its column.
-    """
-    position = {column.field: i for i, column in enumerate(contract.columns)}
-    items = output.items()
-    alone = sum(field.key for field in entity.fields) == 1
-    ready: dict[str, str] = {}
-    made, joins = "", ""
-    for field in entity.fields:
-        references = {(item.get(field.name, "="), item.get("side", "=")) for item in items}
-        reference, side = next(iter(references))
-        if field.identity is None or len(references) > 1 or reference.startswith("="):
-            continue
-        name = f"h_{field.name}"
-        if (field.key and alone) or (field.identity == BY_SIDE and not side.startswith("=")):
-            # Each source row has its own: made in place.
-            made += f", {_field_sql(field, items[0], contract, position)} AS {name}"
-        else:
-            domain = field.identity
-            if domain == BY_SIDE:
-                domain = "client" if side == "=client" else "employee"
-            names, value = f"names_{number}_{field.name}", f"v{position[reference]}"
-            # The names of the parts before are at hand, as long as they are not too many.
-            made_sql = f"""SELECT known, {pseudonym_sql("CAST(known AS VARCHAR)", domain)} AS {name}
-                FROM (SELECT DISTINCT {value} AS known FROM {good} WHERE {value} IS NOT NULL)"""
-            known = connection.execute(
-                "SELECT estimated_size FROM duckdb_tables() WHERE table_name = $1", [names]
-            ).fetchall()
-            if known and known[0][0] <= _NAMES:
-                connection.execute(f"INSERT INTO {names} {made_sql} ANTI JOIN {names} USING (known)")
-            else:
-                connection.execute(f"CREATE OR REPLACE TABLE {names} AS {made_sql}")
-            made += f", {names}.{name}"
-            joins += f" LEFT JOIN {names} ON {names}.known = g.{value}"
-        ready[field.name] = name
-    if not made:
-        return good, ready
-    kind = "TABLE" if len(items) > 1 else "VIEW"
-    connection.execute(f"CREATE OR REPLACE {kind} base_{number} AS SELECT g.*{made} FROM {good} AS g{joins}")
-    return f"base_{number}", ready
-
-
 def _field_list(
     entity: Entity,
     item: dict[str, str],
     turned: bool,
     contract: Contract,
     position: dict[str, int],
-    ready: dict[str, str],
 ) -> str:
     parts = []
     for field in entity.fields:
-        if field.name in ready:
-            sql = ready[field.name]
-        else:
-            sql = _field_sql(field, item, contract, position)
-            if turned and field.name == "value":
-                low = _number_reference(item["scale_min"], position)
-                high = _number_reference(item["scale_max"], position)
-                sql = f"{low} + {high} - {sql}"
+        sql = _field_sql(field, item, contract, position)
+        if turned and field.name == "value":
+            low = _number_reference(item["scale_min"], position)
+            high = _number_reference(item["scale_max"], position)
+            sql = f"{low} + {high} - {sql}"
         parts.append(f'{sql} AS "{field.name}"')
     return ", ".join(parts)
 
@@ -681,9 +641,9 @@ def _field_sql(field: EntityField, item: dict[str, str], contract: Contract, pos
     value = f"CAST({value} AS {field.type})"
     if field.identity == BY_SIDE:
         side = _field_sql(_SIDE, item, contract, position)
-        return pseudonym_in_sql(value, f"CASE WHEN {side} = 'client' THEN 'client' ELSE 'employee' END")
+        return identified_sql(value, f"CASE WHEN {side} = 'client' THEN 'client' ELSE 'employee' END")
     if field.identity is not None:
-        return pseudonym_sql(value, field.identity)
+        return identified_sql(value, literal(field.identity))
     return value
 
 

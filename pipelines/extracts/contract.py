@@ -46,6 +46,9 @@ ROW_VERSION = "row_version"
 #: Time between two deliveries, in days, that a cadence promises.
 CADENCES = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "yearly": 366}
 
+#: Days beyond it before a source counts as late: daily exports rest on a weekend or a holiday, others run late.
+GRACE_DAYS = {"daily": 3, "weekly": 2, "monthly": 5, "quarterly": 5, "yearly": 5}
+
 #: Landing types that a contract column of a given type may feed.
 _FEEDS: dict[str, set[FieldType]] = {
     "text": {"VARCHAR"},
@@ -625,7 +628,8 @@ class Survey(_Model):
 
 
 class Contract(_Model):
-    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`.
+    """A whole contract. Built by `load_contract`, which also sets `path` and `fingerprint`; `load_contracts` sets
+    `replaces`, the path of the one of an earlier folder that it stands in for.
 
     `cadence`: how often a delivery is expected. `max_quarantine_share`: above this share of bad rows (0 to 1) a
     delivery fails the landing gate (the setting's when not stated). `delivery`: a `delta` brings rows, new ones
@@ -653,6 +657,7 @@ class Contract(_Model):
 
     path: Path = Field(default=Path(), exclude=True)
     fingerprint: str = Field(default="", exclude=True)
+    replaces: Path | None = Field(default=None, exclude=True)
 
     @field_validator("system", "name")
     @classmethod
@@ -1021,7 +1026,8 @@ def load_contracts(*directories: Path) -> list[Contract]:
                     f"{path}, line 1: {contract.full_name} is also the name of "
                     f"{here[contract.full_name].path.name}; give each its own"
                 )
-            here[contract.full_name] = contract
+            earlier = found.get(contract.full_name)
+            here[contract.full_name] = contract.model_copy(update={"replaces": earlier.path}) if earlier else contract
         found |= here
     if problems:
         raise ContractError("\n".join(problems))

@@ -10,32 +10,36 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
+import numpy as np
+import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.extracts.conformer import Conformed, conform, distinct_sql, landing_selects
 from pipelines.extracts.contract import Column, Contract, Filter
 from pipelines.extracts.entities import ENTITIES, Entity
 from pipelines.extracts.personal import personal_by_name
-from pipelines.extracts.pseudonyms import Keys, bind_key
+from pipelines.extracts.pseudonyms import Keys, pseudonyms
 from pipelines.extracts.readers import DeliveryError, RawTable, as_the_file_is, read
-from pipelines.extracts.readers.base import file_literal, literal
+from pipelines.extracts.readers.base import Attempt, NotPlainError, file_literal, literal
 from pipelines.extracts.readers.delimited import read_parts
 from pipelines.extracts.readers.json_documents import file_names
 from pipelines.extracts.twins import FalseTwinsError
 
-#: Written straight to our own temporary name (so its mode stays ours); level 1 is half the time of level 3.
-PARQUET = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, USE_TMP_FILE false"
+#: How Parquet files are written; level 1 is half the time of level 3.
+PARQUET: dict[str, Any] = {"compression": "zstd", "compression_level": 1}
 
 #: Rows of one row group of a Parquet file.
 _ROW_GROUP = 131_072
 
-#: Times a file is read, should two different rows have one hash (hardly ever in a lifetime).
-_ATTEMPTS = 3
+#: Times a file is read, should two different rows have one hash (hardly ever in a lifetime) or lines not be plain.
+_ATTEMPTS = 4
 
 #: Seconds between two words on how far a file is.
 _TELL_EVERY = 3.0
@@ -94,39 +98,41 @@ def take_in(
 
     Raises DeliveryError when the file must be refused; then nothing of it is left behind that a receipt names.
     """
-    for salt in range(_ATTEMPTS):
+    attempt = Attempt()
+    for _ in range(_ATTEMPTS):
         try:
             with (
                 tempfile.TemporaryDirectory(prefix="symmetry_landing_", dir=work) as own,
                 open_workspace(Path(own)) as connection,
             ):
-                bind_key(connection, key)
-                intake = _Intake(connection, contract, shown, delivery_id, version, landing_dir, quarantine_dir)
+                intake = _Intake(connection, contract, key, shown, delivery_id, version, landing_dir, quarantine_dir)
                 with intake.files:
-                    for raw in _parts(path, contract, connection, Path(own), salt):
+                    for raw in _parts(path, contract, connection, Path(own), attempt):
                         intake.take(raw)
                         if progress is not None:
                             intake.tell(progress)
                     return intake.finish()
         except FalseTwinsError:
-            continue
+            attempt = replace(attempt, salt=attempt.salt + 1)
+        except NotPlainError:
+            attempt = replace(attempt, plainly=False)
     raise DeliveryError(
         "fault",
-        f"{shown}: rows that differ were taken for copies of each other, {_ATTEMPTS} times. Nothing was landed; please "
+        f"{shown}: rows that differ were taken for copies of each other, time and again. Nothing was landed; please "
         "report this as a fault.",
     )
 
 
 def _parts(
-    path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, salt: int
+    path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, attempt: Attempt
 ) -> Iterator[RawTable]:
-    """Yield the raw tables of a file, one after the other. Raises DeliveryError, FalseTwinsError."""
+    """Yield the raw tables of a file, one after the other. Raises DeliveryError, RetryError."""
     contract = as_the_file_is(path, contract)
     if contract.format.type != "csv":
         yield read(path, contract, connection, workdir)
         return
     raw = None
-    for raw in read_parts(path, contract, connection, workdir, salt):
+    for raw in read_parts(path, contract, connection, workdir, attempt):
         yield raw
     if raw is not None and raw.part is not None:
         raw.part.twins.verify()
@@ -146,23 +152,18 @@ class _Files:
             writer.close()
             temporary.unlink(missing_ok=True)
 
-    def append(
-        self, target: Path, rows: duckdb.DuckDBPyRelation, spelt_out: Sequence[str], *, private: bool = False
-    ) -> int:
+    def append(self, target: Path, table: pa.Table, spelt_out: Sequence[str], *, private: bool = False) -> int:
         """Write rows at the end of a file; return how many.
 
         `spelt_out`: columns whose values hardly repeat, written without a dictionary. `private`: for the owner only.
         """
-        table = rows.to_arrow_table()
         if target not in self._targets:
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700 if private else 0o777)
             temporary = target.with_name(f".{target.stem}.tmp")
             temporary.unlink(missing_ok=True)
             temporary.touch(mode=0o600 if private else 0o666)
             coded = [name for name in table.schema.names if name not in spelt_out]
-            writer = pq.ParquetWriter(
-                temporary, table.schema, compression="zstd", compression_level=1, use_dictionary=coded
-            )
+            writer = pq.ParquetWriter(temporary, table.schema, use_dictionary=coded, write_statistics=coded, **PARQUET)
             self._targets[target] = (temporary, writer)
         self._targets[target][1].write_table(table, row_group_size=_ROW_GROUP)
         return int(table.num_rows)
@@ -186,6 +187,7 @@ class _Intake:
         self,
         connection: duckdb.DuckDBPyConnection,
         contract: Contract,
+        key: Keys,
         shown: str,
         delivery_id: str,
         version: datetime,
@@ -195,6 +197,7 @@ class _Intake:
         self.files = _Files()
         self._connection = connection
         self._contract = contract
+        self._key = key
         self._shown = shown
         self._delivery_id = delivery_id
         self._version = version
@@ -267,7 +270,7 @@ class _Intake:
 
     def _write_entity(self, entity: Entity, conformed: Conformed) -> None:
         """Write the landing rows of one entity; distinct ones are kept, because the next part may repeat them."""
-        selects = landing_selects(self._connection, self._contract, entity, conformed.good, self._version)
+        selects = landing_selects(self._contract, entity, conformed.good, self._version)
         for number, (select, distinct) in enumerate(selects):
             if not distinct:
                 self._append(entity, f"({select})")
@@ -281,25 +284,34 @@ class _Intake:
 
     def _append(self, entity: Entity, rows: str) -> None:
         fields = ", ".join(f'"{column}"' for column in entity.names)
-        relation = self._connection.sql(
-            f"""SELECT {fields}, {literal(self._contract.system)} AS _system,
-            {literal(self._delivery_id)} AS _delivery_id, CAST(_record AS BIGINT) AS _record, _version FROM {rows}"""
-        )
+        table = self._connection.sql(
+            f"SELECT {fields}, CAST(_record AS BIGINT) AS _record, _version FROM {rows}"
+        ).to_arrow_table()
+        for number, field in enumerate(entity.fields):
+            if field.identity is not None:
+                made = pseudonyms(pl.Series(table.column(number)), self._key)
+                table = table.set_column(number, field.name, made.to_arrow(compat_level=pl.CompatLevel.oldest()))
+        for name, value in (("_system", self._contract.system), ("_delivery_id", self._delivery_id)):
+            table = table.append_column(name, _constant(value, table.num_rows))
         spelt_out = [
             field.name for field in entity.fields if field.identity is not None or field.type in {"TIMESTAMP", "DOUBLE"}
         ]
-        self._outputs[entity.name] += self.files.append(self._target(entity.name), relation, [*spelt_out, "_record"])
+        self._outputs[entity.name] += self.files.append(self._target(entity.name), table, [*spelt_out, "_record"])
 
     def _write_quarantine(self, conformed: Conformed) -> None:
         """Write the bad rows, whole, readable by the owner only."""
         contract, shown = self._contract, literal(self._shown)
-        relation = self._connection.sql(
+        table = self._connection.sql(
             f"""SELECT {literal(self._delivery_id)} AS delivery_id, {literal(contract.system)} AS system,
             {literal(contract.full_name)} AS contract, {shown} AS file,
             CAST(line AS BIGINT) AS line, CAST(record AS BIGINT) AS record, "column", value, reason,
             {shown} || ', ' || message AS message, row FROM {conformed.quarantine} ORDER BY record"""
-        )
-        self.files.append(self._quarantine, relation, ["line", "record", "message", "row"], private=True)
+        ).to_arrow_table()
+        self.files.append(self._quarantine, table, ["line", "record", "message", "row"], private=True)
+
+
+def _constant(text: str, rows: int) -> pa.DictionaryArray:
+    return pa.DictionaryArray.from_arrays(np.zeros(rows, dtype=np.int8), [text])
 
 
 def _prove(shown: str, raw: RawTable, conformed: Conformed) -> None:

@@ -16,24 +16,24 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import duckdb
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from pipelines.extracts.deliveries import Receipt, read_receipts, write_receipt
-from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity
-from pipelines.extracts.intake import PARQUET, open_workspace
+from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity, Field
+from pipelines.extracts.intake import PARQUET
 from pipelines.extracts.pseudonyms import (
     KeyChangedError,
     PseudonymKeyError,
     PseudonymKeys,
-    bind_key,
     key_check,
     load_or_create_key,
     new_key,
-    pseudonym_in_sql,
+    pseudonyms,
     read_key_file,
     write_key_file,
 )
-from pipelines.extracts.readers.base import fetch_row, file_literal, literal
 
 #: Folder of the files being built, inside a landing folder.
 ROTATION = "_rotation"
@@ -74,7 +74,7 @@ def rotate_key(
 
     `progress` gets one readable line a step; an error it raises stops there. An interrupted rotation is settled
     first. Raises PseudonymKeyError when the key comes from the environment or there is none yet, KeyChangedError
-    when something landed with other keys, OSError or duckdb.Error when a file cannot be read or written; then
+    when something landed with other keys, OSError when a file cannot be read or written; then
     nothing has changed.
     """
     if from_environment is not None and from_environment.strip():
@@ -232,25 +232,21 @@ def _rewrite(source: Path, folder: Path, entity: Entity, links: PseudonymKeys) -
     """Write a landed file with the further links; return its rows. Raises OSError when a row were lost."""
     folder.mkdir(exist_ok=True)
     target = folder / source.name
-    read = f"read_parquet({file_literal(source)}, hive_partitioning = false)"
-    with open_workspace(folder) as connection:
-        connection.execute("SET preserve_insertion_order = false")
-        bind_key(connection, links)
-        made = ", ".join(
-            pseudonym_in_sql(f'"{field.name}"', _domain_sql(field.identity)) + f' AS "{field.name}"'
-            for field in entity.fields
-            if field.identity is not None
-        )
-        try:
-            before = int(fetch_row(connection, f"SELECT count(*) FROM {read}")[0])
-            connection.execute(f"COPY (SELECT * REPLACE ({made}) FROM {read}) TO {literal(str(target))} ({PARQUET})")
-        except duckdb.Error as error:
-            first = str(error).splitlines()[0]
-            raise OSError(
-                f"{source} cannot be rewritten ({first}); the key is unchanged. If the disk is full, make room (as "
-                "much again as the landing takes); if the file is damaged, withdraw its delivery and land it again."
-            ) from error
-        after = int(fetch_row(connection, f"SELECT count(*) FROM read_parquet({file_literal(target)})")[0])
+    identities = [field for field in entity.fields if field.identity is not None]
+    try:
+        with pq.ParquetFile(source) as file, pq.ParquetWriter(target, file.schema_arrow, **PARQUET) as writer:
+            for number in range(file.num_row_groups):
+                rows = file.read_row_group(number)
+                for field in identities:
+                    rows = _with_links(rows, field, links)
+                writer.write_table(rows)
+        before, after = pq.read_metadata(source).num_rows, pq.read_metadata(target).num_rows
+    except (OSError, pa.ArrowException) as error:
+        first = str(error).splitlines()[0]
+        raise OSError(
+            f"{source} cannot be rewritten ({first}); the key is unchanged. If the disk is full, make room (as "
+            "much again as the landing takes); if the file is damaged, withdraw its delivery and land it again."
+        ) from error
     if before != after:
         raise OSError(f"{source} has {before} rows and {after} were written; the key is unchanged. Please report this.")
     _sync(target)
@@ -258,10 +254,16 @@ def _rewrite(source: Path, folder: Path, entity: Entity, links: PseudonymKeys) -
     return after
 
 
-def _domain_sql(identity: str) -> str:
-    if identity == BY_SIDE:
-        return "CASE WHEN side = 'client' THEN 'client' ELSE 'employee' END"
-    return literal(identity)
+def _with_links(rows: pa.Table, field: Field, links: PseudonymKeys) -> pa.Table:
+    """Return landed rows with the further links of the pseudonyms of one field."""
+    place = rows.schema.get_field_index(field.name)
+    domain = pl.lit(field.identity)
+    if field.identity == BY_SIDE:
+        domain = pl.when(pl.col("side") == "client").then(pl.lit("client")).otherwise(pl.lit("employee"))
+    frame = pl.DataFrame(rows.select(list({field.name, "side"} & set(rows.schema.names))))
+    identified = frame.select(pl.concat_str(domain, pl.lit(":"), pl.col(field.name))).to_series()
+    made = pseudonyms(identified, links).to_arrow(compat_level=pl.CompatLevel.oldest())
+    return rows.set_column(place, rows.schema.field(place), pa.array(made).cast(rows.schema.field(place).type))
 
 
 def _apply(landing: Landing, keys: PseudonymKeys, progress: Callable[[str], None]) -> None:

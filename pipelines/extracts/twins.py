@@ -11,7 +11,6 @@ import codecs
 import csv
 import io
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -21,35 +20,37 @@ import numpy.typing as npt
 Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
+_LF = 10
+
 #: Bits of a hash that a first look at many rows compares.
 _SIEVE = 22
 
+#: Bits of a hash, at most, that tell rows that surely were not met before.
+_MOST_MET = 28
 
-class FalseTwinsError(Exception):
+
+class RetryError(Exception):
+    """The file must be read again, in another way."""
+
+
+class FalseTwinsError(RetryError):
     """Two different rows with one hash."""
-
-
-@dataclass
-class _Text:
-    """The rows of one part as text: where its file is, and where each row ends (its line end included), in bytes."""
-
-    path: Path
-    ends: npt.NDArray[np.uint32]
 
 
 class Twins:
     """The rows met so far, part after part.
 
-    `salt` makes the hashes of one attempt differ from those of another. Holds 20 bytes a row, and the files of rows
-    that `keep` was given until `verify`.
+    `salt` makes the hashes of one attempt differ from those of another; `size`: bytes of the whole file. Holds 8 bytes
+    a row and at most 256 MB, and needs the files of rows that `keep` was given until `verify`.
     """
 
-    def __init__(self, delimiter: str, quote: str, salt: int = 0) -> None:
+    def __init__(self, delimiter: str, quote: str, salt: int = 0, size: int = 0) -> None:
         self.salt = salt
         self._delimiter, self._quote = delimiter, quote
-        self._met: Hashes = np.empty(0, dtype=np.uint64)  # sorted, each once
+        # What an earlier row may have set; a byte for eight of the file, so that few rows are looked up in vain.
+        self._met = np.zeros(1 << min(max(size // 8, 1).bit_length(), _MOST_MET), dtype=np.bool_)
         self._hashes: list[Hashes] = []
-        self._texts: list[_Text] = []
+        self._texts: list[Path] = []
         self._twice: list[Hashes] = []
 
     def hash_sql(self, columns: tuple[str, ...]) -> str:
@@ -58,22 +59,22 @@ class Twins:
             columns = tuple(f"concat({column}, '{self.salt}')" for column in columns)
         return f"hash({', '.join(columns)})"
 
-    def keep(self, path: Path, ends: npt.NDArray[np.uint32]) -> None:
-        """Take note of the text of the next part; `ends` as in `_Text`."""
-        self._texts.append(_Text(path, ends))
+    def keep(self, path: Path) -> None:
+        """Take note of the file that holds the rows of the next part as text, each ended by LF."""
+        self._texts.append(path)
 
     def later(self, hashes: Hashes) -> Places:
         """Add the rows of the next part; return the indices of those that are copies of an earlier row."""
+        ordered = np.sort(hashes)
+        repeated = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+        low = (hashes & np.uint64(len(self._met) - 1)).view(np.int64)
+        maybe = np.unique(hashes[self._met[low]])
+        self._met[low] = True
+        before = np.unique(np.concatenate([maybe[:0], *(part[_places(part, maybe)] for part in self._hashes)]))
         self._hashes.append(hashes)
-        before = self._met
-        met = np.concatenate((before, hashes))
-        met.sort()
-        again = met[1:] == met[:-1]
-        if not again.any():
-            self._met = met
+        twice = np.union1d(before, repeated)
+        if not len(twice):
             return np.empty(0, dtype=np.int64)
-        self._met = met[np.concatenate(([True], ~again))]
-        twice = np.unique(met[1:][again])
         self._twice.append(twice)
         places = _places(hashes, twice)
         values = hashes[places]
@@ -87,23 +88,41 @@ class Twins:
         if not self._twice:
             return
         twice = np.unique(np.concatenate(self._twice))
-        parts, places, values = [], [], []
+        parts, bounds, values = [], [], []
         for part, hashes in enumerate(self._hashes):
             here = _places(hashes, twice)
+            if not len(here):
+                continue
+            edges = np.concatenate(([0], self._ends(self._texts[part])))
             parts.append(np.full(len(here), part))
-            places.append(here)
+            bounds.append((edges[here], edges[here + 1]))
             values.append(hashes[here])
         hashes = np.concatenate(values)
         order = np.argsort(hashes, kind="stable")
-        part_of, place_of = np.concatenate(parts)[order].tolist(), np.concatenate(places)[order].tolist()
+        begins, ends = (np.concatenate(found)[order].tolist() for found in zip(*bounds, strict=True))
+        part_of = np.concatenate(parts)[order].tolist()
         same = np.concatenate(([False], hashes[order][1:] == hashes[order][:-1])).tolist()
         with _Texts(self._texts) as texts:
             previous = b""
-            for part, place, twin in zip(part_of, place_of, same, strict=True):
-                row = texts.row(part, place)
+            for part, begin, end, twin in zip(part_of, begins, ends, same, strict=True):
+                row = texts.row(part, begin, end)
                 if twin and row != previous and self._values(row) != self._values(previous):
                     raise FalseTwinsError
                 previous = row
+
+    def _ends(self, path: Path) -> Places:
+        """Return where each row of a text ends (its line end included), in bytes."""
+        from pipelines.extracts.readers.scanner import Records, scan  # the readers import this module
+
+        raw = path.read_bytes()
+        if not self._quote or self._quote.encode() not in raw:
+            return np.flatnonzero(np.frombuffer(raw, dtype=np.uint8) == _LF) + 1
+        ends, begin = [], 0
+        for records in scan([raw], self._delimiter, self._quote):
+            assert isinstance(records, Records)
+            ends.append(records.stop + 1 + begin)
+            begin = int(ends[-1][-1]) if len(ends[-1]) else begin
+        return np.concatenate(ends)
 
     def _values(self, row: bytes) -> list[str]:
         quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if self._quote else csv.QUOTE_NONE
@@ -115,7 +134,7 @@ class Twins:
 class _Texts:
     """The files of the rows, open while they are compared. Not mapped: mapped pages would count as memory."""
 
-    def __init__(self, texts: list[_Text]) -> None:
+    def __init__(self, texts: list[Path]) -> None:
         self._texts = texts
         self._open: dict[int, int] = {}
 
@@ -126,15 +145,13 @@ class _Texts:
         for descriptor in self._open.values():
             os.close(descriptor)
 
-    def row(self, part: int, place: int) -> bytes:
+    def row(self, part: int, begin: int, end: int) -> bytes:
         """Return a row without its line end."""
-        text = self._texts[part]
         if part not in self._open:
-            self._open[part] = os.open(text.path, os.O_RDONLY)
-        begin = int(text.ends[place - 1]) if place else 0
-        row = os.pread(self._open[part], int(text.ends[place]) - 1 - begin, begin)
+            self._open[part] = os.open(self._texts[part], os.O_RDONLY)
+        row = os.pread(self._open[part], end - 1 - begin, begin)
         # DuckDB takes a byte order mark at the beginning of a file for none of its text.
-        return row if place else row.removeprefix(codecs.BOM_UTF8)
+        return row if begin else row.removeprefix(codecs.BOM_UTF8)
 
 
 def _within(values: Hashes, known: Hashes) -> npt.NDArray[np.bool_]:

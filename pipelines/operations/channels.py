@@ -38,7 +38,7 @@ class Channel:
 def channels(settings: Settings) -> list[Channel]:
     """Return the ways out that are set; [] when alerts are off."""
     found = []
-    if settings.alerts_email_to:
+    if settings.alert_addresses:
         found.append(Channel("e-mail", lambda message: send_email(settings, message)))
     if settings.webhook_url is not None:
         url = settings.webhook_url.get_secret_value()
@@ -55,7 +55,7 @@ def send_email(settings: Settings, message: Message) -> None:
     mail = EmailMessage()
     mail["Subject"] = message.subject
     mail["From"] = settings.alerts_from
-    mail["To"] = ", ".join(settings.alerts_email_to)
+    mail["To"] = ", ".join(settings.alert_addresses)
     mail["Date"] = formatdate()
     mail["Message-ID"] = make_msgid(domain=settings.alerts_from.rpartition("@")[2])
     mail["Auto-Submitted"] = "auto-generated"
@@ -80,7 +80,7 @@ def send_email(settings: Settings, message: Message) -> None:
     except (OSError, smtplib.SMTPException) as error:
         raise SendError(type(error).__name__) from error
     if refused:
-        raise SendError(f"{len(refused)} of {len(settings.alerts_email_to)} addresses were refused")
+        raise SendError(f"{len(refused)} of {len(settings.alert_addresses)} addresses were refused")
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

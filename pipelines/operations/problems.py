@@ -12,9 +12,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.extracts.contract import CADENCES
+from pipelines.extracts.contract import CADENCES, GRACE_DAYS
 from pipelines.operations.runs import NO_WORD, failures_in_force
-from pipelines.operations.status import Part, Status
+from pipelines.operations.status import Part, Source, Status
 
 #: From the worst. `news` is told once and is nothing that a monitor should be red for.
 Severity = Literal["critical", "unknown", "warning", "news"]
@@ -44,9 +44,9 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
-    stale_grace_days: int
+    stale_grace_days: int | None
     publication_max_age_days: int
-    run_max_hours: float
+    slow_run_minutes: int
     min_free_disk_gb: float
 
 
@@ -108,14 +108,15 @@ def _runs(status: Status, limits: Limits) -> Iterator[Problem]:
             since=first,
         )
     for run in status.runs or ():
-        if run.state == "running" and status.at - run.started > timedelta(hours=limits.run_max_hours):
+        if run.state in ("running", "waiting") and status.at - run.started > timedelta(minutes=limits.slow_run_minutes):
+            verb = "been waiting" if run.state == "waiting" else "been working"
             yield Problem(
-                identity=f"long run {run.run_id}",
+                identity=f"slow run {run.run_id}",
                 part="runs",
                 severity="warning",
-                text=f"A run of the job {run.job} has not ended after {limits.run_max_hours:g} hours.",
-                remedy="See in `symmetry ui` whether it still moves. If its process is gone, the next "
-                "`symmetry run` closes it.",
+                text=f"A run of the job {run.job} has {verb} for more than {limits.slow_run_minutes} minutes.",
+                remedy="See in `symmetry ui` whether it moves, and whether the daemon is up. If its process is gone, "
+                "the next `symmetry run` closes it.",
                 since=run.started,
             )
     stop = status.command.stop if status.command is not None else None
@@ -161,7 +162,7 @@ def _disk(status: Status, limits: Limits) -> Iterator[Problem]:
             severity="critical",
             text=f"{status.disk.free_bytes / 1e9:.1f} GB are free where the data lie, less than the "
             f"{limits.min_free_disk_gb:g} GB that are wanted.",
-            remedy="Make room, or keep originals for a shorter time (SYMMETRY_ARCHIVE_DAYS).",
+            remedy="Make room, or keep originals for a shorter time (the setting archive_days).",
         )
 
 
@@ -191,23 +192,31 @@ def _deliveries(status: Status) -> Iterator[Problem]:
 
 def _sources(status: Status, limits: Limits) -> Iterator[Problem]:
     for source in status.sources or ():
-        if is_stale(source.overdue_days, source.retired, limits.stale_grace_days):
+        if is_stale(source, limits.stale_grace_days):
+            cadence = source.cadence or ""
             yield Problem(
                 identity=f"stale {source.contract}",
                 part="sources",
                 severity="warning",
                 text=f"The source {source.contract} is stale: its newest version is {source.age_days} days old, and "
-                f"its cadence is {source.cadence} ({CADENCES[source.cadence or '']} days, and "
-                f"{limits.stale_grace_days} of grace).",
-                remedy="Ask its owner (`symmetry sources list` names them). If nothing more is to come, add it to "
-                "SYMMETRY_RETIRED_SOURCES.",
+                f"its cadence is {cadence} ({CADENCES[cadence]} days, and "
+                f"{grace_days(cadence, limits.stale_grace_days)} of grace).",
+                remedy="Ask its owner (`symmetry sources list` names them). If nothing more is to come, add it to the "
+                "setting retired_sources.",
                 since=source.version,
             )
 
 
-def is_stale(overdue_days: int | None, retired: bool, grace_days: int) -> bool:
-    """Whether a source is late beyond the grace. One without a cadence, or retired, never is."""
-    return not retired and overdue_days is not None and overdue_days > grace_days
+def grace_days(cadence: str, chosen: int | None) -> int:
+    """The days of grace of a cadence; `chosen`: the setting, None where it leaves them to the cadence."""
+    return GRACE_DAYS[cadence] if chosen is None else chosen
+
+
+def is_stale(source: Source, chosen_grace_days: int | None) -> bool:
+    """Whether a source is late beyond its grace. One without a cadence, or retired, never is."""
+    if source.retired or source.cadence is None or source.overdue_days is None:
+        return False
+    return source.overdue_days > grace_days(source.cadence, chosen_grace_days)
 
 
 def _ruptures(status: Status) -> Iterator[Problem]:

@@ -15,11 +15,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pipelines.publication.lock import COMPANY_TAG
+
 if TYPE_CHECKING:
     import dagster as dg
 
-#: Tag by which a run says whose it is: the root of the company's data.
-COMPANY_TAG = "symmetry/company"
+#: Jobs that compute and publish the whole: when one succeeds, what failed in these or in landing is over.
+WHOLE_JOBS = frozenset({"scorecard", "recompute_months"})
+LANDING_JOB = "land"
 
 #: How many of the newest runs are looked at.
 NEWEST = 100
@@ -211,7 +214,8 @@ def write_whole(path: Path, model: BaseModel) -> None:
 def failures_in_force(runs: Iterable[Run], well_at: datetime | None) -> list[tuple[str, Failure, datetime, datetime]]:
     """Return what has failed since each job last succeeded: job, failure, first and last time; the newest first.
 
-    A run that was canceled ends nothing. A later `symmetry run` that ended well ends all: nothing was left to do.
+    A success of a whole job ends what failed in landing too; a run that was canceled ends nothing. A later
+    `symmetry run` that ended well ends all: nothing was left to do.
 
     Args:
         runs: the newest first.
@@ -224,7 +228,7 @@ def failures_in_force(runs: Iterable[Run], well_at: datetime | None) -> list[tup
         if run.job in over or (well_at is not None and at <= well_at):
             continue
         if run.state == "succeeded":
-            over.add(run.job)
+            over |= {*WHOLE_JOBS, LANDING_JOB} if run.job in WHOLE_JOBS else {run.job}
         for failure in run.failures:
             _, last = found.get((run.job, failure), (at, at))
             found[run.job, failure] = (at, last)

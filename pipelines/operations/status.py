@@ -150,7 +150,7 @@ def gather_status(settings: Settings, now: datetime, instance: dg.DagsterInstanc
         company=settings.company_dir,
         at=now,
         publication=publication,
-        sources=_sources(contracts or [], receipts or [], settings.retired_sources, now) if known else None,
+        sources=_sources(contracts or [], receipts or [], settings.retired, now) if known else None,
         quarantine=_quarantine(contracts or [], receipts or [], settings.max_quarantine_share) if known else None,
         refused=told("deliveries", lambda: _refused(settings.landing_dir, settings.inbox_dir)),
         ruptures=None if ruptures is None else tuple(ruptures),

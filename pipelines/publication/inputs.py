@@ -80,15 +80,26 @@ def inputs_fingerprint(settings: Settings, deliveries: str) -> str:
         settings: the settings of the run.
         deliveries: the fingerprint of the deliveries, as `pending_fingerprint` gives it.
     """
+    return hashlib.sha256("\n".join([deliveries, *_constants(settings)]).encode()).hexdigest()
+
+
+def build_fingerprint(settings: Settings) -> str:
+    """SHA-256 (hexadecimal) of all that decides the figures but the deliveries.
+
+    Where it is that of the last build, only the months whose rows have changed need recomputing.
+    """
+    return hashlib.sha256("\n".join(_constants(settings)).encode()).hexdigest()
+
+
+def _constants(settings: Settings) -> list[str]:
+    """Definitions, code, and the settings that bear on figures."""
     stated = {receipt.definitions for receipt in live_receipts(settings.landing_dir) if receipt.definitions}
-    parts = [
-        deliveries,
+    return [
         definitions_fingerprint(definitions_folder(settings, stated)),
         code_version(),
         str(settings.min_respondents),
         settings.timezone,
     ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None) -> bool:
@@ -113,18 +124,25 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
 
 @dataclass(frozen=True)
 class RunInputs:
-    """What a run works from, settled when it began: what arrives or is edited meanwhile is the next run's."""
+    """What a run works from, settled when it began: what arrives or is edited meanwhile is the next run's.
+
+    `fingerprint`, `build`: as `inputs_fingerprint` and `build_fingerprint` give them; `definitions`: the name of the
+    folder; `months`: those that somebody asked to be computed again, each as ``YYYY-MM``; None when nobody asked.
+    """
 
     fingerprint: str
     definitions: str
+    build: str = ""
+    months: list[str] | None = None
 
 
-def settle_inputs(settings: Settings, deliveries: str) -> RunInputs:
+def settle_inputs(settings: Settings, deliveries: str, months: list[str] | None = None) -> RunInputs:
     """Write down what this run works from, and copy its definitions to where an edit does not reach them.
 
     Args:
         settings: the settings of the run.
         deliveries: `pending_fingerprint` as it was when landing began.
+        months: the months that this run is asked to compute again, as ``YYYY-MM``; None when it is asked for none.
 
     Raises:
         DefinitionsError: the definitions do not hold together.
@@ -132,7 +150,7 @@ def settle_inputs(settings: Settings, deliveries: str) -> RunInputs:
     """
     definitions = definitions_in_force(settings)
     copy_definitions(definitions.folder, settings.definitions_copy)
-    inputs = RunInputs(inputs_fingerprint(settings, deliveries), definitions.name)
+    inputs = RunInputs(inputs_fingerprint(settings, deliveries), definitions.name, build_fingerprint(settings), months)
     settings.inputs_path.write_text(json.dumps(asdict(inputs)), encoding="utf-8")
     return inputs
 

@@ -9,7 +9,8 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import defs
-from pipelines.defs.jobs import SCORECARD_JOB
+from pipelines.defs.jobs import LANDING_JOB, MONTHS_JOB, SCORECARD_JOB
+from pipelines.defs.months import MONTHS_KEY
 from pipelines.settings import PROJECT_DIR
 
 SNAPSHOT = Path(__file__).parent / "code_location.json"
@@ -23,10 +24,12 @@ def current() -> dict[str, list[str]]:
         "assets": sorted(key.to_user_string() for key in graph.get_all_asset_keys()),
         "checks": sorted(f"{key.asset_key.to_user_string()}:{key.name}" for key in graph.asset_check_keys),
         "jobs": sorted(job.name for job in repository.get_all_jobs() if not job.name.startswith("__")),
+        "schedules": sorted(schedule.name for schedule in repository.schedule_defs),
+        "sensors": sorted(sensor.name for sensor in repository.sensor_defs),
     }
 
 
-@pytest.mark.parametrize("part", ["assets", "checks", "jobs"])
+@pytest.mark.parametrize("part", ["assets", "checks", "jobs", "schedules", "sensors"])
 def test_snapshot(part: str) -> None:
     kept = json.loads(SNAPSHOT.read_text(encoding="utf-8"))[part]
     assert current()[part] == kept, REMEDY
@@ -70,7 +73,23 @@ def test_the_job_runs_in_one_process_over_everything() -> None:
     job = defs.resolve_job_def(SCORECARD_JOB)
     assert job.executor_def is dg.in_process_executor
     executable = {node.key for node in defs.get_repository_def().asset_graph.asset_nodes if node.is_executable}
-    assert set(job.asset_layer.selected_asset_keys) == executable
+    assert set(job.asset_layer.selected_asset_keys) == executable - {MONTHS_KEY}
+    # Months are partitions, so a job with them must be launched for some; the daily one is not.
+    assert job.partitions_def is None
+    assert set(defs.resolve_job_def(MONTHS_JOB).asset_layer.selected_asset_keys) == executable
+
+
+def test_the_landing_job_lands_and_checks_and_computes_nothing() -> None:
+    layer = defs.resolve_job_def(LANDING_JOB).asset_layer
+    assert {key.path[0] for key in layer.selected_asset_keys} == {"landing"}
+    nodes = {check.name for check in layer.asset_graph.asset_check_keys}
+    assert "landing_gate" in nodes
+
+
+def test_everything_that_starts_by_itself_says_what_it_does() -> None:
+    repository = defs.get_repository_def()
+    for one in [*repository.schedule_defs, *repository.sensor_defs, *repository.get_all_jobs()]:
+        assert one.name.startswith("__") or one.description, one.name
 
 
 def test_dagster_validates_the_workspace(workspace: object) -> None:

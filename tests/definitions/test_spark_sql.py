@@ -27,13 +27,13 @@ SPARK_FUNCTIONS = {
     *("substring", "sum", "trim", "upper", "lag", "lead", "row_number", "rank", "dense_rank"),
     *("first_value", "last_value", "extract", "day", "month", "year", "last_day"),
     *("add_months", "date_add", "datediff", "from_utc_timestamp", "months_between", "trunc", "unix_micros"),
-    "percentile",
+    *("percentile", "xxhash64"),
 }
 # Words that stand before a bracket without being functions.
 _WORDS = {
     *("and", "as", "by", "case", "cast", "date", "else", "except", "exists", "filter", "from", "having", "in"),
     *("interval", "join", "not", "on", "or", "over", "partition", "select", "then", "union", "all", "values"),
-    *("when", "where", "with", "distinct", "between", "like", "using", "limit", "intersect"),
+    *("when", "where", "with", "distinct", "between", "like", "using", "limit", "intersect", "decimal"),
 }
 _UNSHARED = (exp.Qualify, exp.Filter, exp.Lambda, exp.Array, exp.Struct, exp.Bracket, exp.Unnest, exp.Lateral)
 

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from pipelines.cli import app
+from pipelines.extracts.contract import CONTRACTS_DIR
 from pipelines.extracts.deliveries import Receipt, write_receipt
 from pipelines.extracts.onboarding.contract_schema import schema_text
 from pipelines.settings import Settings
@@ -222,3 +223,16 @@ def test_help_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_contract_that_replaces_a_shipped_one_is_said_to(own: Path) -> None:
+    shipped = CONTRACTS_DIR / "salesforce.case.yml"
+    path = own / "our_cases.yml"
+    path.write_text(shipped.read_text(encoding="utf-8").replace("owner: ", "owner: team:ours #", 1), encoding="utf-8")
+    listed = symmetry("list").output
+    assert f"{path} replaces the shipped salesforce.case." in listed
+    assert listed.count("replaces the shipped one") == 1
+    states = {state["source"]: state for state in json.loads(symmetry("list", "--json").stdout)}
+    assert (states["salesforce.case"]["owner"], states["salesforce.case"]["path"]) == ("team:ours", str(path))
+    assert states["salesforce.case"]["replaces"] == str(shipped)
+    assert states["desk.case"]["replaces"] is None

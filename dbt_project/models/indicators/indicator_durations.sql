@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='windows', on_schema_change='fail') }}
+-- depends_on: {{ ref('windows_touched') }}
 /*
     Grain: one row per unit of the hierarchy, month and indicator of replies or resolutions with any duration in its
     window. Key: unit_id, period, indicator_id.
@@ -97,7 +99,9 @@ durations as (
     inner join measures
         on matured.measure = measures.measure
     -- A reply dated before the question is a wrong date and no duration.
-    where matured.hours >= 0
+    where
+        matured.hours >= 0
+        and {{ within_touched_window(month_start('matured.opened_on')) }}
 ),
 
 window_months as (
@@ -111,6 +115,7 @@ window_months as (
         on
             events.period <= ends.period
             and {{ months_between('events.period', 'ends.period') }} < lengths.window_months
+    where {{ touched_window('ends.period') }}
 )
 
 select

@@ -1,3 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='months', on_schema_change='fail') }}
+-- depends_on: {{ ref('months_touched') }}
+-- depends_on: {{ ref('dim_month') }}
 /*
     Grain: one row per unit, month, population, indicator and person behind the figure (null where the indicator
     protects nobody, or the person is not known). Key: all five.
@@ -28,5 +31,6 @@ select
     s1,
     s2
 from {{ ref(observation) }}
+where {{ touched('period') }}
 {{ "union all" if not loop.last }}
 {%- endfor %}

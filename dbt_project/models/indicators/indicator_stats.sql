@@ -1,3 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='months', on_schema_change='fail') }}
+-- depends_on: {{ ref('months_touched') }}
+-- depends_on: {{ ref('dim_month') }}
 /*
     Grain: one row per leaf unit, month, population and indicator. Key: these four.
     The additive statistics of method §2, from rows and from feeds. Any window and any roll-up is a plain sum of them.
@@ -16,6 +19,7 @@ with summed as (
         0 as people_fed,
         0 as conservative
     from {{ ref('indicator_people') }}
+    where {{ touched('period') }}
     group by unit_id, period, population, indicator_id
     union all
     select
@@ -30,6 +34,7 @@ with summed as (
         people as people_fed,
         case when is_conservative then 1 else 0 end as conservative
     from {{ ref('obs_feed') }}
+    where {{ touched('period') }}
 )
 
 select

@@ -1,3 +1,5 @@
+{{ config(materialized='incremental', incremental_strategy='windows', on_schema_change='fail') }}
+-- depends_on: {{ ref('windows_touched') }}
 /*
     Grain: one row per unit of the hierarchy, month, population and indicator with any observation in its window.
     Key: unit_id, period, population, indicator_id.
@@ -30,6 +32,7 @@ window_months as (
         on
             events.month_number <= ends.month_number
             and events.month_number + lengths.window_months > ends.month_number
+    where {{ touched_window('ends.period') }}
 ),
 
 rolled_up as (
@@ -46,6 +49,7 @@ rolled_up as (
     from {{ ref('indicator_stats') }} as stats
     inner join {{ ref('bridge_unit_ancestor') }} as bridge
         on stats.unit_id = bridge.unit_id and stats.period = bridge.period
+    where {{ within_touched_window('stats.period') }}
     group by bridge.ancestor_id, stats.period, stats.population, stats.indicator_id
 ),
 
@@ -112,7 +116,10 @@ people_months as (
         on people.period = months.period
     inner join {{ ref('bridge_unit_ancestor') }} as bridge
         on people.unit_id = bridge.unit_id and people.period = bridge.period
-    where indicators.protects <> 'none' and people.person_key is not null
+    where
+        indicators.protects <> 'none'
+        and people.person_key is not null
+        and {{ within_touched_window('people.period') }}
 ),
 
 stretches as (

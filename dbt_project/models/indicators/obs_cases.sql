@@ -5,8 +5,8 @@
       counting only the young ones already answered would flatter the last month. A case matures on the day after its
       deadline at the latest, since dim_as_of is a day.
       A reply or a resolution dated before the opening is a wrong date: the case counts in neither number.
-    - case_reopen_rate: cases reopened at least once over the cases resolved, in the month of the last resolution, for
-      the unit of the case, or, where that unit has closed meanwhile, for the client's unit on that day.
+    - case_reopen_rate: cases reopened at least once over the cases resolved, in the month of the last resolution
+      (case_resolutions).
 
     Where no case at all carries a first reply (a resolution, a reopening), the source does not record it, and the
     measure is left out rather than shown as 0 %.
@@ -79,47 +79,6 @@ clients_months as (
     group by cases.unit_id, {{ month_start('cases.opened_on') }}, cases.client_id
 ),
 
-resolved as (
-    select
-        cases.unit_id,
-        cases.client_id,
-        cases.resolved_on,
-        {{ month_start('cases.resolved_on') }} as period,
-        case when cases.reopen_count > 0 then 1 else 0 end as is_reopened
-    from (
-        select
-            unit_id,
-            client_id,
-            reopen_count,
-            {{ local_date('resolved_at') }} as resolved_on
-        from {{ ref('fct_case') }}
-        where resolved_at is not null and unit_id is not null
-    ) as cases
-    cross join targets
-    cross join recorded
-    where recorded.reopenings > 0 and cases.resolved_on <= targets.as_of
-),
-
-placed as (
-    select
-        case when alive.unit_id is null then clients.unit_id else resolved.unit_id end as unit_id,
-        resolved.period,
-        resolved.client_id as person_key,
-        resolved.is_reopened
-    from resolved
-    left join {{ ref('bridge_unit_ancestor') }} as alive
-        on
-            resolved.unit_id = alive.unit_id
-            and resolved.period = alive.period
-            and alive.distance = 0
-    left join {{ ref('dim_client') }} as clients
-        on
-            alive.unit_id is null
-            and resolved.client_id = clients.client_id
-            and resolved.resolved_on >= clients.valid_from
-            and resolved.resolved_on <= clients.valid_to
-),
-
 measured as (
     select
         clients_months.unit_id,
@@ -139,16 +98,17 @@ measured as (
     where measures.measure in ('case_first_reply', 'case_resolution')
     union all
     select
-        placed.unit_id,
-        placed.period,
-        placed.person_key,
+        resolutions.unit_id,
+        resolutions.period,
+        resolutions.client_id as person_key,
         measures.indicator_id,
         count(*) as n,
-        sum(placed.is_reopened) as s1
-    from placed
+        sum(resolutions.is_reopened) as s1
+    from {{ ref('case_resolutions') }} as resolutions
     cross join measures
-    where measures.measure = 'case_reopen_rate' and placed.unit_id is not null
-    group by placed.unit_id, placed.period, placed.person_key, measures.indicator_id
+    cross join recorded
+    where measures.measure = 'case_reopen_rate' and recorded.reopenings > 0
+    group by resolutions.unit_id, resolutions.period, resolutions.client_id, measures.indicator_id
 )
 
 select

@@ -22,34 +22,11 @@ with measures as (
 ),
 
 as_of as (
-    select
-        as_of.as_of,
-        parameters.welcome_days
-    from {{ ref('dim_as_of') }} as as_of
-    cross join {{ ref('parameters_in_force') }} as parameters
-),
-
-ranked as (
-    select
-        client_id,
-        unit_id,
-        client_since,
-        client_until,
-        row_number() over (partition by client_id, client_since order by valid_from asc) as from_first,
-        row_number() over (partition by client_id, client_since order by valid_from desc) as from_last
-    from {{ ref('dim_client') }}
-    where unit_id is not null and client_since <= valid_to
+    select as_of from {{ ref('dim_as_of') }}
 ),
 
 relationships as (
-    select
-        client_id,
-        client_since,
-        max(case when from_first = 1 then unit_id end) as first_unit_id,
-        max(case when from_last = 1 then unit_id end) as last_unit_id,
-        max(case when from_last = 1 then client_until end) as client_until
-    from ranked
-    group by client_id, client_since
+    select * from {{ ref('client_relationships') }}
 ),
 
 complaints as (
@@ -79,23 +56,17 @@ cohorts as (
     select
         relationships.first_unit_id,
         relationships.last_unit_id,
-        {{ month_start(add_days('relationships.client_since', 'as_of.welcome_days')) }} as period,
+        {{ month_start('relationships.welcome_ends_on') }} as period,
         relationships.client_id as person_key,
         count(*) as clients,
-        sum(
-            case
-                when relationships.client_until < {{ add_days('relationships.client_since', 'as_of.welcome_days') }}
-                    then 0
-                else 1
-            end
-        ) as still_there
+        sum(case when relationships.client_until < relationships.welcome_ends_on then 0 else 1 end) as still_there
     from relationships
     cross join as_of
-    where {{ add_days('relationships.client_since', 'as_of.welcome_days') }} <= as_of.as_of
+    where relationships.welcome_ends_on <= as_of.as_of
     group by
         relationships.first_unit_id,
         relationships.last_unit_id,
-        {{ month_start(add_days('relationships.client_since', 'as_of.welcome_days')) }},
+        {{ month_start('relationships.welcome_ends_on') }},
         relationships.client_id
 ),
 

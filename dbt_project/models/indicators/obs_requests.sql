@@ -6,7 +6,7 @@
     - suggestion_answered: suggestions with a first reply within the days allowed.
     - irritant_rate, suggestion_rate, suggestion_used_rate: events over person-months.
     - request_reopen_rate: requests of any kind reopened at least once over those resolved, in the month of the last
-      resolution, for the unit of the request, or, where that unit has closed meanwhile, for the employee's on that day.
+      resolution (request_resolutions).
 
     As for cases, only requests whose deadline has passed count towards a share, and what no request at all records
     is left out rather than shown as 0. A reply or a resolution dated before the opening is a wrong date, and the
@@ -49,7 +49,6 @@ requests as (
         {{ days_between('requests.opened_on', 'targets.as_of') }} as age_days,
         requests.first_reply_hours,
         requests.resolution_hours,
-        {{ local_date('requests.resolved_at') }} as resolved_on,
         coalesce(requests.reopen_count, 0) as reopen_count,
         requests.put_into_use
     from {{ ref('fct_internal_request') }} as requests
@@ -139,44 +138,6 @@ judged as (
             or (recorded.measure in ('suggestion_rate', 'suggestion_used_rate') and requests.kind = 'suggestion')
 ),
 
-resolved as (
-    select
-        requests.unit_id,
-        requests.population,
-        requests.person_key,
-        requests.resolved_on,
-        {{ month_start('requests.resolved_on') }} as period,
-        recorded.indicator_id,
-        case when requests.reopen_count > 0 then 1 else 0 end as is_reopened
-    from requests
-    cross join targets
-    cross join recorded
-    where recorded.measure = 'request_reopen_rate' and requests.resolved_on <= targets.as_of
-),
-
-placed as (
-    select
-        case when alive.unit_id is null then spells.unit_id else resolved.unit_id end as unit_id,
-        resolved.period,
-        case when alive.unit_id is null then coalesce(spells.population, 'all') else resolved.population end
-            as population,
-        resolved.indicator_id,
-        resolved.person_key,
-        resolved.is_reopened
-    from resolved
-    left join {{ ref('bridge_unit_ancestor') }} as alive
-        on
-            resolved.unit_id = alive.unit_id
-            and resolved.period = alive.period
-            and alive.distance = 0
-    left join {{ ref('dim_employee_spell') }} as spells
-        on
-            alive.unit_id is null
-            and resolved.person_key = spells.employee_id
-            and resolved.resolved_on >= spells.spell_start
-            and resolved.resolved_on <= spells.spell_end
-),
-
 counted as (
     select
         unit_id,
@@ -189,15 +150,16 @@ counted as (
     from judged
     union all
     select
-        unit_id,
-        period,
-        population,
-        indicator_id,
-        person_key,
+        resolutions.unit_id,
+        resolutions.period,
+        resolutions.population,
+        recorded.indicator_id,
+        resolutions.employee_id as person_key,
         1 as n,
-        is_reopened as s1
-    from placed
-    where unit_id is not null
+        resolutions.is_reopened as s1
+    from {{ ref('request_resolutions') }} as resolutions
+    cross join recorded
+    where recorded.measure = 'request_reopen_rate'
     union all
     select
         exposure.unit_id,

@@ -1,3 +1,6 @@
+{{ config(materialized='incremental', incremental_strategy='months', on_schema_change='fail') }}
+-- depends_on: {{ ref('months_touched') }}
+-- depends_on: {{ ref('dim_month') }}
 /*
     Grain: one row per unit, month, population, indicator and respondent. Key: all five.
     What people answered about themselves (perspective 'own'), one scan for all survey measures. A table and not a
@@ -46,7 +49,10 @@ scored as (
                     and (answers.moment is null or survey_indicators.dimension <> 'satisfaction')
                 )
             )
-    where answers.perspective = 'own' and answers.unit_id is not null
+    where
+        answers.perspective = 'own'
+        and answers.unit_id is not null
+        and {{ touched(month_start('answers.answered_on')) }}
 )
 
 select

@@ -16,7 +16,7 @@ class SourceState:
 
     `age_days`: whole days since the newest version delivered (`dated`); `overdue_days`: whole days beyond what the
     cadence promises, 0 when in time. Both null where nothing was ever delivered; the latter also where no cadence is
-    promised.
+    promised. `path`: the contract's file; `replaces`: the shipped contract it stands in for.
     """
 
     source: str
@@ -26,6 +26,8 @@ class SourceState:
     delivery: str
     cadence: str | None
     owner: str
+    path: str
+    replaces: str | None = None
     file: str | None = None
     version: datetime | None = None
     landed_at: datetime | None = None
@@ -67,6 +69,8 @@ def states_of(contracts: Sequence[Contract], receipts: Sequence[Receipt], now: d
             delivery=contract.delivery,
             cadence=contract.cadence,
             owner=contract.owner,
+            path=str(contract.path),
+            replaces=None if contract.replaces is None else str(contract.replaces),
         )
         if own:
             last = max(own, key=lambda receipt: (dated(contract, receipt), receipt.landed_at))

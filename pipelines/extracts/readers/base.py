@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.extracts.contract import Column, Contract, Filter, folded_name
-from pipelines.extracts.twins import Twins
+from pipelines.extracts.twins import RetryError, Twins
 
 #: Columns of the table of rejected rows, in order, with their types.
 REJECT_SCHEMA = pa.schema(
@@ -42,14 +42,29 @@ class DeliveryError(Exception):
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """How a file is read this time: the `salt` of the hashes of its rows, and whether plain lines are only counted."""
+
+    salt: int = 0
+    plainly: bool = True
+
+
+class NotPlainError(RetryError):
+    """Lines that were only counted are not what the bulk parser read: they must be looked at one by one."""
+
+
+@dataclass(frozen=True)
 class Part:
     """What is known of the rows of a part of a large file beside their values.
 
-    `rows`: table of the sound rows, in file order; `steps`: (index of a row, its record number - index, its line -
-    index), where either difference changes; `twins`: the rows of the parts before.
+    `file`: the file's name; `rows`: how many were counted; `plain`: whether some of them were only counted; `steps`:
+    (index of a row in file order, its record number - index, its line - index), where either difference changes;
+    `twins`: the rows of the parts before.
     """
 
-    rows: str
+    file: str
+    rows: int
+    plain: bool
     steps: tuple[tuple[int, int, int], ...]
     twins: Twins
 
@@ -59,6 +74,17 @@ class Part:
             return indices
         edges = np.array(self.steps, dtype=np.int64)
         return indices + edges[np.searchsorted(edges[:, 0], indices, side="right") - 1, 1]
+
+    def prove(self, read: int | None) -> None:
+        """Compare what the bulk parser read (None: it gave up) with what was counted.
+
+        Raises NotPlainError when another look at the file may tell why they differ, else DeliveryError (count).
+        """
+        if read == self.rows:
+            return
+        if self.plain:
+            raise NotPlainError
+        raise not_counted(self.file, self.rows, read)
 
 
 @dataclass(frozen=True)
@@ -76,7 +102,8 @@ class RawTable:
     `native`: SQL columns whose text was printed by us from a typed value (so ISO dates, decimal point).
     `cut_off`: whether the file ends in the middle of its last row, so that rows may be missing behind it.
     `trimmed`: whether no value is empty text, or begins or ends with a blank.
-    `part`: set where this is a part of a large file, whose duplicates are found among all parts.
+    `part`: set where this is a part of a large file, whose duplicates are found among all parts; then `table` has no
+    numbers, and its rows are in file order.
     """
 
     table: str
@@ -153,16 +180,36 @@ def number_rows(
         numbers = f"rowid + {record_step} AS _record, rowid + {line_step} AS _line"
         connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT {numbers}, * FROM {table}")
         return
-    edges = np.array(steps, dtype=np.int64)
-    lengths = np.diff(np.append(edges[:, 0], rows))
-    indices = np.arange(rows)
-    batch = pa.table(
-        {"_record": indices + np.repeat(edges[:, 1], lengths), "_line": indices + np.repeat(edges[:, 2], lengths)}
-    )
-    connection.register("numbers_batch", batch)
+    connection.register("numbers_batch", _numbers(steps, rows))
     connection.execute(f"CREATE OR REPLACE TABLE {name}_numbers AS SELECT * FROM numbers_batch")
     connection.unregister("numbers_batch")
     connection.execute(f"CREATE OR REPLACE VIEW {name} AS SELECT * FROM {name}_numbers POSITIONAL JOIN {table}")
+
+
+def number_places(
+    connection: duckdb.DuckDBPyConnection, table: str, steps: tuple[tuple[int, int, int], ...], rows: int
+) -> str:
+    """Return the SELECT of a table whose rows know their `_place` in file order, with `_record` and `_line`.
+
+    `steps` as in Part.
+    """
+    if len(steps) <= 1:
+        _, record_step, line_step = steps[0] if steps else (0, 0, 0)
+        return f"SELECT _place + {record_step} AS _record, _place + {line_step} AS _line, * FROM {table}"
+    connection.register("numbers_batch", _numbers(steps, rows))
+    connection.execute("CREATE OR REPLACE TABLE place_numbers AS SELECT * FROM numbers_batch")
+    connection.unregister("numbers_batch")
+    return f"SELECT n._record, n._line, t.* FROM {table} AS t JOIN place_numbers AS n ON n.rowid = t._place"
+
+
+def _numbers(steps: tuple[tuple[int, int, int], ...], rows: int) -> pa.Table:
+    """Return record and line number of every row in file order."""
+    edges = np.array(steps, dtype=np.int64)
+    lengths = np.diff(np.append(edges[:, 0], rows))
+    indices = np.arange(rows)
+    return pa.table(
+        {"_record": indices + np.repeat(edges[:, 1], lengths), "_line": indices + np.repeat(edges[:, 2], lengths)}
+    )
 
 
 def _parts(contract: Contract) -> list[Column | Filter]:

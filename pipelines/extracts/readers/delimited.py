@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.readers.base import (
+    Attempt,
     DeliveryError,
     Part,
     RawTable,
@@ -34,7 +35,7 @@ from pipelines.extracts.readers.base import (
     not_counted,
     number_rows,
 )
-from pipelines.extracts.readers.scanner import MAX_RECORD, LineTooLongError, Records, scan
+from pipelines.extracts.readers.scanner import MAX_RECORD, Columns, LineTooLongError, Plain, Records, scan
 from pipelines.extracts.readers.text import TextSource
 from pipelines.extracts.twins import Twins
 
@@ -68,8 +69,9 @@ class Scanned:
     """What a scan found, of a file or of a part of it: the header (in `names` each name once), and the rows.
 
     `first`: records of the parts before; `records`, `good`: records and sound ones of this part, whose text is at
-    `path`, one after the other, each ended by LF; `size`: its bytes; `ends`: where each row ends there;
-    `rejected`: bytes of the rows set aside; `steps`: see `base.Part`; `cut_off`, `trimmed`: see RawTable.
+    `path`, one after the other, each ended by LF; `size`: its bytes;
+    `rejected`: bytes of the rows set aside; `steps`: see `base.Part`; `cut_off`, `trimmed`: see RawTable;
+    `plain`: whether lines were only counted.
     """
 
     header: list[str] = field(default_factory=list)
@@ -82,14 +84,9 @@ class Scanned:
     steps: list[tuple[int, int, int]] = field(default_factory=list)
     path: Path = Path()
     size: int = 0
-    lengths: list[npt.NDArray[np.int64]] = field(default_factory=list)
     cut_off: bool = False
     trimmed: bool = True
-
-    @property
-    def ends(self) -> npt.NDArray[np.uint32]:
-        """Where each sound row ends in the text, its line end included, in bytes."""
-        return np.cumsum(np.concatenate([np.empty(0, dtype=np.int64), *self.lengths])).astype(np.uint32)
+    plain: bool = False
 
 
 def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path) -> RawTable:
@@ -103,22 +100,22 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
 
 
 def read_parts(
-    path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, salt: int = 0
+    path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, attempt: Attempt
 ) -> Iterator[RawTable]:
     """Read a delimited file as `read` does, a part of some hundred megabytes after the other.
 
+    The rows of a part are read where they are used: `part.prove` must be told how many that gave, or how it failed.
     The relations of a part are replaced by those of the next. The conformer finds the duplicates among all parts;
-    afterwards `part.twins.verify()` must be called (FalseTwinsError: read again with another `salt`).
+    afterwards `part.twins.verify()` must be called. Each raises a RetryError when another attempt is needed.
     """
     dialect = _dialect(contract)
-    twins = Twins(dialect.delimiter, dialect.quote, salt)
-    for scanned in _scan(path, dialect, workdir, contract, PART):
+    twins = Twins(dialect.delimiter, dialect.quote, attempt.salt, path.stat().st_size)
+    for scanned in _scan(path, dialect, workdir, contract, PART, plainly=attempt.plainly):
         connection.execute("DROP TABLE IF EXISTS rejects")
         rejects = create_rejects(connection, scanned.rejects)
-        table = _loaded(scanned, dialect, connection, path)
-        twins.keep(scanned.path, scanned.ends)
-        part = Part("raw", tuple(scanned.steps), twins)
-        yield replace(_raw_table(scanned, table, rejects, contract, path), part=part)
+        twins.keep(scanned.path)
+        part = Part(path.name, scanned.good, scanned.plain, tuple(scanned.steps), twins)
+        yield replace(_raw_table(scanned, f"({_rows_sql(scanned, dialect)})", rejects, contract, path), part=part)
 
 
 def first_names(path: Path, contract: Contract) -> list[str]:
@@ -127,6 +124,7 @@ def first_names(path: Path, contract: Contract) -> list[str]:
     header: list[str] = []
     try:
         for records in scan(TextSource(path, dialect.encoding).chunks(), dialect.delimiter, dialect.quote):
+            assert isinstance(records, Records)
             for index in np.flatnonzero(records.end > records.start)[: dialect.header_rows + 1]:
                 text = records.text(int(index))
                 if header or re.fullmatch(r'"?sep=(.)"?', text, re.IGNORECASE) is None:
@@ -192,9 +190,12 @@ def _loaded(scanned: Scanned, dialect: Dialect, connection: duckdb.DuckDBPyConne
 
 
 def _scan(
-    path: Path, dialect: Dialect, workdir: Path, contract: Contract | None, part: int | None
+    path: Path, dialect: Dialect, workdir: Path, contract: Contract | None, part: int | None, *, plainly: bool = False
 ) -> Iterator[Scanned]:
-    """Scan the file, copying the sound rows to `workdir`; yield it whole, or by parts of that many bytes."""
+    """Scan the file, copying the sound rows to `workdir`; yield it whole, or by parts of that many bytes.
+
+    `plainly`: whether lines without a quote may be only counted (see `scanner.Plain`).
+    """
     result = Scanned(names=["c0"] if dialect.header_rows == 0 else [], path=workdir / "sound_rows_0.txt")
     header: list[str] = []
     header_end = 0
@@ -202,9 +203,10 @@ def _scan(
     target = result.path.open("wb")
     try:
         chunks = ending.watch(TextSource(path, dialect.encoding).chunks())
-        for records in scan(chunks, dialect.delimiter, dialect.quote):
-            filled = np.flatnonzero(records.end > records.start)
-            while len(filled) and len(header) < dialect.header_rows:
+        columns = Columns()
+        for records in scan(chunks, dialect.delimiter, dialect.quote, columns if plainly else None):
+            filled = _filled(records)
+            while isinstance(records, Records) and len(filled) and len(header) < dialect.header_rows:
                 index = int(filled[0])
                 header_end = int(records.line[index] + records.line_count[index] - 1)
                 filled = filled[1:]
@@ -218,11 +220,20 @@ def _scan(
                         _check_columns(contract, result.header, path, dialect, int(records.line[index]))
                 if len(header) == dialect.header_rows and contract is not None:
                     _check_skipped(contract, header[-1], int(records.line[index]), path)
-            if part is not None and len(filled) and (result.size >= part or result.rejected >= part):
+            if (
+                part is not None
+                and (isinstance(records, Plain) or len(filled))
+                and (result.size >= part or result.rejected >= part)
+            ):
                 target.close()
                 yield result
                 result = _next(result)
                 target = result.path.open("wb")
+            if isinstance(records, Plain):
+                _count(records, result, target)
+                continue
+            if len(header) == dialect.header_rows:
+                columns.number = len(result.names)
             _sort_out(records, filled, result, dialect, target)
     except LineTooLongError as error:
         raise DeliveryError(
@@ -242,6 +253,13 @@ def _scan(
         )
     result.cut_off = result.cut_off and ending.open
     yield result
+
+
+def _filled(records: Records | Plain) -> npt.NDArray[np.int64]:
+    """Return the indices of the records that are no blank line; none of plain lines, which are only counted."""
+    if isinstance(records, Plain):
+        return np.empty(0, dtype=np.int64)
+    return np.flatnonzero(records.end > records.start)
 
 
 def _next(before: Scanned) -> Scanned:
@@ -305,6 +323,20 @@ def _check_skipped(contract: Contract, last: str, line: int, path: Path) -> None
         )
 
 
+def _count(lines: Plain, result: Scanned, target: BinaryIO) -> None:
+    """Number and copy a block of plain lines."""
+    step = (result.first + result.records + 1 - result.good, lines.line - result.good)
+    if not result.steps or result.steps[-1][1:] != step:
+        result.steps.append((result.good, *step))
+    target.write(lines.text)
+    result.size += len(lines.text)
+    result.records += lines.rows
+    result.good += lines.rows
+    result.cut_off = False
+    result.trimmed &= lines.trimmed
+    result.plain = True
+
+
 def _sort_out(
     records: Records,
     filled: npt.NDArray[np.int64],
@@ -333,7 +365,6 @@ def _sort_out(
         text = _text(records, good)
         target.write(text)
         result.size += len(text)
-        result.lengths.append(records.end[good] - records.start[good] + 1)
         result.trimmed &= records.trimmed
     result.records += len(filled)
     result.good += len(good)

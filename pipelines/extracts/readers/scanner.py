@@ -67,10 +67,34 @@ class LineTooLongError(ValueError):
         self.line = line
 
 
-def scan(chunks: Iterable[bytes], delimiter: str, quote: str) -> Iterator[Records]:
+@dataclass
+class Plain:
+    """Lines that are each a record, none blank: `text` of `rows` of them, the first on `line` (1-based).
+
+    None holds a quote or a CR; together they hold the right number of delimiters, which is what was counted. `trimmed`
+    as in Records.
+    """
+
+    text: bytes
+    line: int
+    rows: int
+    trimmed: bool
+
+
+@dataclass
+class Columns:
+    """How many fields a record must have; 0 while that is not known."""
+
+    number: int = 0
+
+
+def scan(
+    chunks: Iterable[bytes], delimiter: str, quote: str, columns: Columns | None = None
+) -> Iterator[Records | Plain]:
     """Yield the records of UTF-8 text.
 
-    `delimiter` is one ASCII character; `quote` is one, or '' where nothing is quoted. Raises
+    `delimiter` is one ASCII character; `quote` is one, or '' where nothing is quoted. Once `columns` has a number,
+    blocks of plain lines are only counted, and come as Plain; without it every record is looked at. Raises
     LineTooLongError.
     """
     separator = ord(delimiter)
@@ -79,6 +103,12 @@ def scan(chunks: Iterable[bytes], delimiter: str, quote: str) -> Iterator[Record
     line = 1
     for chunk in _blocks(chunks):
         data = carry + chunk
+        plain = _plain(data, separator, mark, line, columns.number) if columns is not None else None
+        if plain is not None:
+            carry = data[len(plain.text) :]
+            line += plain.rows
+            yield plain
+            continue
         records, used, lines = _split(data, separator, mark, line, final=False)
         if used == 0 and len(data) > MAX_RECORD:
             records, used, lines = _split(data, separator, mark, line, final=False, give_up=True)
@@ -91,6 +121,21 @@ def scan(chunks: Iterable[bytes], delimiter: str, quote: str) -> Iterator[Record
         ended = carry if carry[-1] in (_LF, _CR) else carry + b"\n"
         records, _, _ = _split(ended, separator, mark, line, final=True, added=len(ended) - len(carry))
         yield records
+
+
+def _plain(raw: bytes, separator: int, mark: int, line: int, columns: int) -> Plain | None:
+    """Return the whole lines of a block that begins at a record's start, or None where a closer look is needed.
+
+    Of several columns, a blank line has too few delimiters; of one, nothing would tell it.
+    """
+    if columns < 2 or len(raw) > MAX_RECORD or b"\r" in raw or (mark >= 0 and bytes([mark]) in raw):
+        return None
+    text = raw[: raw.rfind(b"\n") + 1]
+    data: Bytes = np.frombuffer(text, dtype=np.uint8)
+    rows = int(np.count_nonzero(data == _LF))
+    if not rows or int(np.count_nonzero(data == separator)) != rows * (columns - 1):
+        return None
+    return Plain(text, line, rows, _is_trimmed(text, data, separator, mark))
 
 
 def _blocks(chunks: Iterable[bytes]) -> Iterator[bytes]:

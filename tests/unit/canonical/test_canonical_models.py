@@ -218,7 +218,8 @@ def test_a_broken_hierarchy_stops_the_build(
         tmp_path,
         parsed,
         "--exclude",
-        "path:models/staging/statistics test_type:unit test_name:not_null test_name:accepted_values",
+        "path:models/staging/statistics test_type:unit test_name:not_null test_name:all_present "
+        "test_name:accepted_values",
     )
     assert result.returncode != 0
     said = re.search(rf"Failure in test {test} .*?Got (\d+) result", result.stdout, flags=re.DOTALL)

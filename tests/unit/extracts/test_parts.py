@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import partial
+from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipelines.extracts import intake
+from pipelines.extracts.contract import load_contract
 from pipelines.extracts.readers import delimited
+from pipelines.extracts.readers.base import Attempt, DeliveryError
 from pipelines.extracts.twins import Twins
 
 CONTRACT = """\
@@ -59,6 +67,49 @@ def test_rows_of_many_parts(bench: Any) -> None:
     assert receipt.reasons == {"field_count": 1, "not_a_timestamp": 1}
     assert bench.rows("unit", "unit_id, _record") == [("T1", 1), ("T2", 2), ("T0", 3)]
     assert receipt.outputs == {"internal_request": 56, "unit": 3}
+
+
+LINES = st.lists(
+    st.one_of(
+        st.integers(1, 9).map(row),
+        st.sampled_from(
+            ["", "r2", "r3,T1", "r4,T1,2025-01-05T10:00:00+0000,more", ",,", '"r2",T2,2025-01-03T10:00:00+0000']
+        ).map(lambda text: text + "\n"),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(LINES, st.integers(20, 200))
+def test_counted_lines_land_as_lines_looked_at(tmp_path: Path, lines: list[str], block: int) -> None:
+    def taken(plainly: bool) -> object:
+        work = Path(tempfile.mkdtemp(dir=tmp_path))
+        (work / "requests.yml").write_text(CONTRACT)
+        (work / "requests.csv").write_text(HEAD + "".join(lines))
+        contract = load_contract(work / "requests.yml")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(delimited, "PART", 300)
+            patch.setattr("pipelines.extracts.readers.scanner._BLOCK", block)
+            patch.setattr(intake, "Attempt", partial(Attempt, plainly=plainly))
+            try:
+                account: object = intake.take_in(
+                    work / "requests.csv",
+                    "requests.csv",
+                    contract,
+                    "d",
+                    intake.datetime(2025, 1, 1),
+                    work / "l",
+                    work / "q",
+                    bytes(32),
+                )
+            except DeliveryError as error:
+                account = (error.reason, error.message)
+        files = sorted(work.glob("[lq]/**/*.parquet"))
+        return account, [(path.name, sorted(map(str, pq.read_table(path).to_pylist()))) for path in files]
+
+    assert taken(True) == taken(False)
 
 
 @pytest.mark.usefixtures("small_parts")

@@ -122,7 +122,7 @@ def test_a_fault_in_one_file_does_not_stop_the_others(bench: Any, monkeypatch: p
     real = intake.conform
 
     def failing(connection: Any, raw: Any, contract: Any) -> Any:
-        (client,) = fetch_row(connection, "SELECT c1 FROM raw")
+        (client,) = fetch_row(connection, f"SELECT c1 FROM {raw.table}")
         if client == "c1":
             raise duckdb.OutOfMemoryException("no more memory")
         return real(connection, raw, contract)

@@ -120,7 +120,7 @@ def test_no_single_file_stops_the_run(bench: Any, monkeypatch: pytest.MonkeyPatc
     real = intake.conform
 
     def failing(connection: Any, raw: Any, contract: Any) -> Any:
-        if fetch_row(connection, "SELECT c0 FROM raw") == ("1",):
+        if fetch_row(connection, f"SELECT c0 FROM {raw.table}") == ("1",):
             raise KeyError("Jean Dupont")
         return real(connection, raw, contract)
 

@@ -107,7 +107,7 @@ def links(bench: Bench) -> list[bytes]:
 
 def chained(value: str, domain: str, keys: list[bytes]) -> str:
     for key in keys:
-        value = hmac.new(key, f"{domain}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
+        value = hmac.new(key.hex().encode(), f"{domain}:{value}".encode(), hashlib.sha256).hexdigest()[:32]
     return value
 
 

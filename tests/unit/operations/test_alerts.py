@@ -48,7 +48,7 @@ def state(well: Status, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 def both(workspace: Settings, mailbox: tuple[Mailbox, int], hook: Hook) -> Settings:
     return workspace.model_copy(
         update={
-            "alerts_email_to": ("ops@example.org", "night@example.org"),
+            "alerts_email_to": "ops@example.org, night@example.org",
             "smtp_host": "127.0.0.1",
             "smtp_port": mailbox[1],
             "webhook_url": Settings(webhook_url=f"http://127.0.0.1:{hook.port}/T0/secret").webhook_url,
@@ -123,7 +123,7 @@ def test_what_could_not_be_sent_is_kept_said_elsewhere_and_sent_later(
 
 
 def test_a_webhook_that_answers_badly_has_not_been_told(both: Settings, hook: Hook, state: Callable[..., None]) -> None:
-    only = both.model_copy(update={"alerts_email_to": ()})
+    only = both.model_copy(update={"alerts_email_to": None})
     state(runs=(ended("failed", 1, GATE),))
     for status, said in ((500, "HTTP status 500"), (302, "HTTP status 302"), (202, "1 new")):
         hook.status = status
@@ -307,8 +307,8 @@ def test_settings_of_alerts(workspace: Settings, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("SYMMETRY_ALERTS_EMAIL_TO", "a@example.org, b@example.org")
     monkeypatch.setenv("SYMMETRY_RETIRED_SOURCES", "zendesk.ticket")
     settings = Settings()
-    assert settings.alerts_email_to == ("a@example.org", "b@example.org")
-    assert settings.retired_sources == ("zendesk.ticket",)
+    assert settings.alert_addresses == ("a@example.org", "b@example.org")
+    assert settings.retired == ("zendesk.ticket",)
     for wrong, said in (
         ({"alerts_email_to": "ops"}, "'ops' is no e-mail address"),
         ({"webhook_url": "hooks.example.org"}, "give the whole address of the webhook"),

@@ -13,7 +13,7 @@ from pipelines.operations.status import Disk, Overfull, Publication, Quarantine,
 from pipelines.settings import CONTRACTS_DIR
 from tests.unit.operations.conftest import NOW, ended, receipt
 
-LIMITS = Limits(stale_grace_days=3, publication_max_age_days=40, run_max_hours=6, min_free_disk_gb=2)
+LIMITS = Limits(stale_grace_days=None, publication_max_age_days=40, slow_run_minutes=60, min_free_disk_gb=2)
 GATE = ("landing_gate", "DagsterAssetCheckFailedError")
 
 
@@ -60,9 +60,19 @@ def test_another_step_or_error_is_another_problem_and_a_success_ends_both(well: 
     assert found(well, runs=(ended("succeeded", 0.5), *runs)) == []
 
 
-def test_one_job_succeeding_does_not_end_the_failure_of_another() -> None:
-    runs = [ended("succeeded", 1, job="landing"), ended("failed", 2, GATE)]
-    assert [job for job, *_ in failures_in_force(runs, None)] == ["scorecard"]
+def test_landing_ends_its_own_failures_only_and_a_whole_job_ends_landings_too() -> None:
+    from pipelines.defs.jobs import LANDING_JOB, MONTHS_JOB, SCORECARD_JOB
+    from pipelines.operations import runs as names
+
+    assert (LANDING_JOB, {SCORECARD_JOB, MONTHS_JOB}) == (names.LANDING_JOB, names.WHOLE_JOBS)
+    failed = [ended("failed", 2, GATE), ended("failed", 2, GATE, job="land"), ended("failed", 3, GATE, job="purge")]
+
+    def left(job: str) -> list[str]:
+        return [name for name, *_ in failures_in_force([ended("succeeded", 1, job=job), *failed], None)]
+
+    assert left("land") == ["scorecard", "purge"]
+    assert left("recompute_months") == ["purge"]
+    assert left("purge") == ["scorecard", "land"]
 
 
 def test_a_command_that_ended_well_later_ends_a_failure_without_a_run(well: Status) -> None:
@@ -73,12 +83,12 @@ def test_a_command_that_ended_well_later_ends_a_failure_without_a_run(well: Stat
 
 
 def test_a_run_that_died_and_one_that_goes_on_for_too_long(well: Status) -> None:
-    going = ended("running", 0).model_copy(update={"started": NOW - timedelta(hours=6, seconds=1), "ended": None})
+    going = ended("running", 0).model_copy(update={"started": NOW - timedelta(hours=1, seconds=1), "ended": None})
     runs = (going, ended("failed", 7, ("", "NoWord")))
     first, second = problems_of(well.model_copy(update={"runs": runs}), LIMITS)
     assert first.text == "The job scorecard ended without a word (killed, or out of memory)."
-    assert (second.severity, second.identity) == ("warning", "long run running-0")
-    just = going.model_copy(update={"started": NOW - timedelta(hours=6)})
+    assert (second.severity, second.identity) == ("warning", "slow run running-0")
+    just = going.model_copy(update={"started": NOW - timedelta(hours=1)})
     assert found(well, runs=(just,)) == []
 
 
@@ -131,7 +141,7 @@ def test_a_delivery_above_its_limit_and_refused_files(well: Status) -> None:
 
 
 @pytest.mark.parametrize(
-    ("overdue", "retired", "stale"), [(3, False, False), (4, False, True), (None, False, False), (400, True, False)]
+    ("overdue", "retired", "stale"), [(5, False, False), (6, False, True), (None, False, False), (400, True, False)]
 )
 def test_a_source_is_stale_beyond_cadence_and_grace(
     well: Status, overdue: int | None, retired: bool, stale: bool

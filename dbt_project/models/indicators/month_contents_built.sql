@@ -1,0 +1,12 @@
+-- depends_on: {{ ref('indicator_windows') }}
+-- depends_on: {{ ref('indicator_durations') }}
+/*
+    Grain: one row per month and source of figures. Key: period, source.
+    month_contents as they were when the last build of the indicators ran to its end. Emptied while one is under way.
+*/
+select
+    period,
+    source,
+    content,
+    build
+from {{ ref('month_contents') }}
