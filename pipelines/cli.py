@@ -1,7 +1,8 @@
 """The `symmetry` command. Each command is a few lines that call what the UI calls.
 
 Exit codes: 0 done; 1 the run failed, nothing published; 2 the command or a setting is wrong;
-3 published, but some files in the inbox were refused and wait there.
+3 published, but some files in the inbox were refused and wait there. `symmetry status` has
+a monitor's codes instead (pipelines/commands/status.py).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipelines.commands import config, deliveries, init, key, quarantine, sources
+from pipelines.commands import config, deliveries, init, key, quarantine, sources, status
 from pipelines.commands.terminal import (
     FILES_REFUSED,
     RUN_FAILED,
@@ -50,6 +51,7 @@ app.add_typer(key.app, name="key")
 app.add_typer(sources.app, name="sources")
 app.command()(config.config)
 app.command()(init.init)
+app.command(cls=status.MonitorCommand)(status.status)
 
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
 
@@ -73,6 +75,7 @@ def symmetry(
 
 @app.command()
 def run(
+    context: typer.Context,
     inbox: InboxOption = None,
     definitions: DefinitionsOption = None,
     data: DataOption = None,
@@ -83,6 +86,7 @@ def run(
 ) -> None:
     """Run the scorecard job: extracts, landing, gate, models, statistics, gate, publication."""
     settings = load_settings(inbox=inbox, definitions=definitions, data_dir=data)
+    context.with_resource(status.watched(settings))
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse

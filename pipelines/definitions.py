@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from pipelines.defs.alerts import alert_on_failure, alert_on_problems
 from pipelines.defs.extracts import contracts_in_force, extract_specs
 from pipelines.defs.housekeeping import housekeeping_job, housekeeping_schedule
 from pipelines.defs.jobs import landing_job, months_job, scorecard_job
@@ -36,7 +37,7 @@ defs = dg.Definitions(
     asset_checks=[landing_gate, publication_gate],
     jobs=[scorecard_job, landing_job, months_job, housekeeping_job],
     schedules=[landing_schedule, publication_schedule, housekeeping_schedule],
-    sensors=[inbox_sensor, stuck_run_sensor, automation_sensor],
+    sensors=[inbox_sensor, stuck_run_sensor, automation_sensor, alert_on_failure, alert_on_problems],
     resources=build_resources(),
     executor=dg.in_process_executor,
     loggers={"console": progress_logger},

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Collection
 from datetime import date
 from functools import cached_property
@@ -36,7 +37,7 @@ CONTRACTS_DIR = Path(__file__).resolve().parent / "extracts" / "contracts"
 SHIPPED_DEFINITIONS_DIR = DBT_PROJECT_DIR / "seeds"
 
 
-RESERVED_NAMES = {"archive", "inbox", "landing", "quarantine", "warehouse", "published"}
+RESERVED_NAMES = {"archive", "inbox", "landing", "quarantine", "warehouse", "published", "operations"}
 
 #: The headings under which settings are told of, each by the first setting that stands under it.
 TOPICS = {
@@ -47,10 +48,16 @@ TOPICS = {
     "dagster_home": "Dagster",
     "pseudonym_key": "Pseudonyms",
     "log_format": "Logs",
+    "stale_grace_days": "Status and alerts",
 }
 
 #: What dbt is told by the environment and is no setting.
 DBT_VARIABLES = {f"{PREFIX}WAREHOUSE", f"{PREFIX}DEFINITIONS_DIR"}
+
+
+def _members(listed: str | None) -> tuple[str, ...]:
+    """What stands between the commas of a list."""
+    return tuple(part.strip() for part in (listed or "").split(",") if part.strip())
 
 
 class Settings(BaseSettings):
@@ -158,6 +165,49 @@ class Settings(BaseSettings):
         default=date(2015, 1, 1), description="First month that can be chosen in the UI to be computed again."
     )
 
+    # What is watched, and who is told (pipelines/operations): `symmetry status` and alerts.
+    stale_grace_days: int | None = Field(
+        default=None,
+        ge=0,
+        description="Days beyond a contract's cadence before its source counts as stale. Unset: 3 for a daily one, 2 "
+        "for a weekly one, 5 for the rest.",
+    )
+    retired_sources: str | None = Field(
+        default=None,
+        description="Contracts from which nothing more is expected, commas between them (zendesk.ticket, "
+        "hubspot.ticket), so that their sources are never stale.",
+    )
+    publication_max_age_days: int = Field(
+        default=40, ge=1, description="A last publication older than this is a warning."
+    )
+    min_free_disk_gb: float = Field(
+        default=2.0, ge=0, description="Less free space than this (in 10^9 bytes) where the data lie is critical."
+    )
+    alerts_name: str | None = Field(
+        default=None,
+        description="What this installation is called in alerts. Unset: the company's folder and the machine's name.",
+    )
+    alert_on_solved: bool = Field(default=True, description="Whether the end of a problem is told as well.")
+    alerts_email_to: str | None = Field(
+        default=None, description="Addresses that get alerts, commas between them. Unset: no e-mail is sent."
+    )
+    alerts_from: str = Field(default="symmetry@localhost", description="The sender's address of alerts.")
+    smtp_host: str = Field(default="localhost", description="The mail server.")
+    smtp_port: int = Field(default=25, ge=1, le=65535, description="Its port: 25, 587 (starttls) or 465 (tls).")
+    smtp_security: Literal["none", "starttls", "tls"] = Field(
+        default="none", description="none; starttls: encrypted after a first word; tls: encrypted from the start."
+    )
+    smtp_user: str | None = Field(default=None, description="The user to log in as. Unset: no login.")
+    smtp_password: SecretStr | None = Field(default=None, description="The user's password.")
+    webhook_url: SecretStr | None = Field(
+        default=None, description="Address that alerts are posted to as JSON; who has it can post. Unset: none is."
+    )
+    webhook_kind: Literal["slack", "teams", "teams_messagecard"] = Field(
+        default="slack",
+        description="slack: {text}, as Mattermost takes it too; teams: an Adaptive Card, for a workflow of Teams; "
+        "teams_messagecard: the older connector's card.",
+    )
+
     @field_validator("landing_cron", "publication_cron")
     @classmethod
     def _five_fields(cls, value: str) -> str:
@@ -201,6 +251,31 @@ class Settings(BaseSettings):
             ZoneInfo(value)
         except (ZoneInfoNotFoundError, ValueError) as error:
             raise ValueError(f"{value!r} is not a time zone; give an IANA name such as Europe/Paris") from error
+        return value
+
+    @field_validator("alerts_email_to", "alerts_from")
+    @classmethod
+    def _mail_addresses(cls, value: str | None) -> str | None:
+        for address in _members(value):
+            if not re.fullmatch(r"[^@\s,;<>]+@[^@\s,;<>]+", address):
+                raise ValueError(f"{address!r} is no e-mail address; give name@example.org, commas between several")
+        return value
+
+    @field_validator("smtp_user")
+    @classmethod
+    def _password_travels_closed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        host = info.data.get("smtp_host")
+        if value and info.data.get("smtp_security") == "none" and host not in ("localhost", "127.0.0.1", "::1"):
+            raise ValueError(
+                f"its password would travel to {host} for all to read; set smtp_security to starttls or tls"
+            )
+        return value
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _web_address(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not value.get_secret_value().startswith(("https://", "http://")):
+            raise ValueError("give the whole address of the webhook, with https:// before it")
         return value
 
     @field_validator("inbox", "definitions", "contracts_dir")
@@ -281,6 +356,21 @@ class Settings(BaseSettings):
     def candidate_path(self) -> Path:
         """The file being audited; beside the published one, so that the rename stays in one file system."""
         return self.published_dir / ".candidate" / "scorecard.duckdb"
+
+    @cached_property
+    def operations_dir(self) -> Path:
+        """What is remembered about runs and alerts: how the last command ended, and what has been told to whom."""
+        return self.company_dir / "operations"
+
+    @cached_property
+    def alert_addresses(self) -> tuple[str, ...]:
+        """The addresses that get alerts."""
+        return _members(self.alerts_email_to)
+
+    @cached_property
+    def retired(self) -> tuple[str, ...]:
+        """The contracts from which nothing more is expected."""
+        return _members(self.retired_sources)
 
     def report_path(self, language: str) -> Path:
         """The report in a language ("en" or "fr")."""

@@ -9,11 +9,7 @@ from datetime import timedelta
 
 import dagster as dg
 
-from pipelines.extracts.contract import CADENCES, Contract
-
-# Exports run late by some hours, and daily ones rest on a weekend or a holiday.
-GRACE = {"daily": timedelta(days=3), "weekly": timedelta(days=2)}
-USUAL_GRACE = timedelta(days=5)
+from pipelines.extracts.contract import CADENCES, GRACE_DAYS, Contract
 
 
 def extract_freshness(contract: Contract) -> dg.FreshnessPolicy | None:
@@ -39,4 +35,4 @@ def _policy(cadence: str) -> dg.FreshnessPolicy:
     promised = timedelta(days=CADENCES[cadence])
     # Half a day: an export of every morning does not come at the same minute.
     warn = promised + timedelta(hours=12)
-    return dg.FreshnessPolicy.time_window(fail_window=promised + GRACE.get(cadence, USUAL_GRACE), warn_window=warn)
+    return dg.FreshnessPolicy.time_window(fail_window=promised + timedelta(days=GRACE_DAYS[cadence]), warn_window=warn)

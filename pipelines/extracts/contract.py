@@ -46,6 +46,9 @@ ROW_VERSION = "row_version"
 #: Time between two deliveries, in days, that a cadence promises.
 CADENCES = {"daily": 1, "weekly": 7, "monthly": 31, "quarterly": 92, "yearly": 366}
 
+#: Days beyond it before a source counts as late: daily exports rest on a weekend or a holiday, others run late.
+GRACE_DAYS = {"daily": 3, "weekly": 2, "monthly": 5, "quarterly": 5, "yearly": 5}
+
 #: Landing types that a contract column of a given type may feed.
 _FEEDS: dict[str, set[FieldType]] = {
     "text": {"VARCHAR"},

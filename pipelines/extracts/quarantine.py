@@ -65,7 +65,15 @@ class Quarantined:
     @property
     def above_limit(self) -> bool:
         """Whether the landing gate stops at this delivery (one bad row is always let through)."""
-        return self.rows > max(1, self.limit * self.read)
+        return above_limit(self.rows, self.read, self.limit)
+
+
+def above_limit(rows: int, read: int, limit: float) -> bool:
+    """Whether `rows` bad ones of `read` are more than the landing gate lets through; `limit`: a share, 0 to 1.
+
+    One bad row is always let through: in a file of seven rows it is a bad row, not a bad delivery.
+    """
+    return rows > max(1, limit * read)
 
 
 def quarantined(

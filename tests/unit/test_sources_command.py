@@ -183,7 +183,7 @@ def landed(settings: Settings, days_ago: int) -> None:
         contract="desk.case",
         contract_version=1,
         landed_at=now - timedelta(days=days_ago, hours=1),
-        version=datetime(2025, 2, 1),
+        version=now - timedelta(days=days_ago, hours=1),
         outputs={},
         months=[],
         reasons={},
@@ -198,7 +198,8 @@ def test_list_names_every_contract_and_its_last_delivery(own: Path, workspace: S
     assert {"salesforce.case", "french_hr.employee", "desk.case"} <= set(states)
     desk = states["desk.case"]
     assert (desk["feeds"], desk["match"], desk["cadence"]) == (["case"], ["desk_cases*.csv"], "weekly")
-    assert (desk["file"], desk["version"], desk["overdue_days"]) == ("desk_cases_1.csv", "2025-02-01T00:00:00", 3)
+    assert (desk["file"], desk["age_days"], desk["overdue_days"]) == ("desk_cases_1.csv", 10, 3)
+    assert desk["version"] == desk["landed_at"]
     assert states["salesforce.case"]["landed_at"] is None
     done = symmetry("list")
     assert "overdue by 3 days" in done.output

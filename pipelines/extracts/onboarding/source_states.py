@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pipelines.extracts.contract import CADENCES, Contract
 from pipelines.extracts.deliveries import Receipt
@@ -14,8 +14,9 @@ from pipelines.extracts.deliveries import Receipt
 class SourceState:
     """A contract in force and its last delivery; times are naive UTC, as in the receipts.
 
-    `overdue_days`: whole days beyond what the cadence promises, 0 when in time; null where none is promised, or
-    nothing was ever delivered. `path`: the contract's file; `replaces`: the shipped contract it stands in for.
+    `age_days`: whole days since the newest version delivered (`dated`); `overdue_days`: whole days beyond what the
+    cadence promises, 0 when in time. Both null where nothing was ever delivered; the latter also where no cadence is
+    promised. `path`: the contract's file; `replaces`: the shipped contract it stands in for.
     """
 
     source: str
@@ -30,7 +31,29 @@ class SourceState:
     file: str | None = None
     version: datetime | None = None
     landed_at: datetime | None = None
+    age_days: int | None = None
     overdue_days: int | None = None
+
+
+def dated(contract: Contract, receipt: Receipt) -> datetime:
+    """Return until when a delivery brings its source up to date (naive UTC).
+
+    That is the date in the file's name where its contract reads one there, the end of the month or year where the
+    name gives no day; else the moment at which the content first arrived. Landing it again, under a corrected
+    contract, makes it no younger.
+    """
+    stated = contract.version_from
+    if receipt.named is None or stated is None:
+        return receipt.version
+    if stated.file_date is None:
+        # A running number says which is later, not when.
+        return receipt.landed_at
+    if any(part in stated.format for part in ("%d", "%j", "%x", "%c", "%D", "%F")):
+        return receipt.version
+    months = 1 if any(part in stated.format for part in ("%m", "%b", "%B")) else 12
+    first = receipt.version.replace(day=1)
+    after = first.year * 12 + first.month - 1 + months
+    return first.replace(year=after // 12, month=after % 12 + 1) - timedelta(microseconds=1)
 
 
 def states_of(contracts: Sequence[Contract], receipts: Sequence[Receipt], now: datetime) -> list[SourceState]:
@@ -50,10 +73,16 @@ def states_of(contracts: Sequence[Contract], receipts: Sequence[Receipt], now: d
             replaces=None if contract.replaces is None else str(contract.replaces),
         )
         if own:
-            last = max(own, key=lambda receipt: receipt.landed_at)
-            late = None
-            if contract.cadence is not None:
-                late = max(0, (now - last.landed_at).days - CADENCES[contract.cadence])
-            state = replace(state, file=last.file, version=last.version, landed_at=last.landed_at, overdue_days=late)
+            last = max(own, key=lambda receipt: (dated(contract, receipt), receipt.landed_at))
+            age = max(0, (now - dated(contract, last)).days)
+            late = None if contract.cadence is None else max(0, age - CADENCES[contract.cadence])
+            state = replace(
+                state,
+                file=last.file,
+                version=last.version,
+                landed_at=last.landed_at,
+                age_days=age,
+                overdue_days=late,
+            )
         states.append(state)
     return states
