@@ -11,7 +11,6 @@ from pipelines.defs.extracts import contracts_in_force, extract_key
 from pipelines.defs.freshness import landing_freshness
 from pipelines.defs.gates import check_results
 from pipelines.defs.loggers import say
-from pipelines.defs.months import asked_in_run
 from pipelines.defs.pictures import counts_table, markdown_table
 from pipelines.defs.resources import POOL, Workspace
 from pipelines.defs.retries import trying_again
@@ -104,8 +103,7 @@ def _computes(context: dg.AssetExecutionContext) -> bool:
 def _land(
     context: dg.AssetExecutionContext, config: LandingConfig, settings: Settings
 ) -> Iterator[dg.MaterializeResult]:
-    asked = config.months or asked_in_run(context.run)
-    months = parse_months(asked) if asked else None
+    months = parse_months(config.months) if config.months else None
     contracts = contracts_in_force()
     place = Landing(settings.landing_dir, settings.warehouse_path)
     told = finish_rotation(place, settings.key_path, settings.key_from_environment())

@@ -5,8 +5,9 @@ from datetime import datetime
 
 import dagster as dg
 
+from pipelines.defs.loggers import failure_text, say
 from pipelines.defs.resources import POOL, Workspace
-from pipelines.defs.retries import trying_again
+from pipelines.publication.lock import COMPANY_TAG
 from pipelines.publication.months import months_between
 from pipelines.publication.publish import last_publication
 from pipelines.settings import Settings
@@ -14,6 +15,7 @@ from pipelines.settings import Settings
 # The parameter is in beta since 1.5; without it a range would be one run a month.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=dg.BetaWarning)
 
+ASKED_BY_TAG = "symmetry/asked_by"
 MONTHS_KEY = dg.AssetKey(["publication", "months"])
 
 
@@ -25,14 +27,6 @@ def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
         fmt="%Y-%m",
         end_offset=1,
     )
-
-
-def asked_in_run(run: dg.DagsterRun) -> str | None:
-    """The month or range that a run was launched for in the UI, as `parse_months` reads it; None for any other run."""
-    tags = run.tags
-    if "dagster/asset_partition_range_start" in tags:
-        return f"{tags['dagster/asset_partition_range_start']}..{tags['dagster/asset_partition_range_end']}"
-    return tags.get("dagster/partition")
 
 
 def computed_months(settings: Settings, asked: list[str] | None) -> list[str]:
@@ -56,18 +50,42 @@ def computed_months(settings: Settings, asked: list[str] | None) -> list[str]:
 def months(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """Which months the published scorecard holds, and when each was last computed.
 
-    To compute a month or a range again, open the job `recompute_months`, press "Materialize all", choose the months and
-    launch them as a single run. This asset alone computes nothing.
+    To compute a month or a range again, press Materialize, choose the months and launch: the whole range is computed
+    and published by one run of the job `scorecard`, which this run starts and waits for.
     """
-    keys = context.job_def.asset_layer.selected_asset_keys
-    if dg.AssetKey(["landing", "case"]) not in keys:
+    settings = workspace.settings()
+    chosen = context.partition_key_range
+    done = _compute(context, settings, f"{chosen.start}..{chosen.end}")
+    last = last_publication(settings.published_path)
+    return dg.MaterializeResult(
+        metadata={
+            "computed by run": dg.MetadataValue.dagster_run(done),
+            "publication": last["publication_id"] if last else "none",
+            "months": len(context.partition_keys),
+        }
+    )
+
+
+def _compute(context: dg.AssetExecutionContext, settings: Settings, asked: str) -> str:
+    """Run the scorecard job for some months, in this process, which holds the warehouse; return the run's id.
+
+    Dagster would cut a job of assets with and without partitions into one run for each kind, so the pipeline itself
+    has none, and is told the months by its configuration, as `symmetry run --months` does.
+    """
+    from pipelines.definitions import defs
+    from pipelines.defs.jobs import SCORECARD_JOB
+
+    say(context, f"Starting the job {SCORECARD_JOB} for the months {asked}")
+    done = defs.resolve_job_def(SCORECARD_JOB).execute_in_process(
+        instance=context.instance,
+        run_config={"ops": {"landing": {"config": {"months": asked}}}, "loggers": {"console": {}}},
+        tags={COMPANY_TAG: str(settings.company_dir), ASKED_BY_TAG: context.run_id},
+        raise_on_error=False,
+    )
+    if not done.success:
+        reasons = [text for event in done.all_events if (text := failure_text(event)) is not None]
         raise dg.Failure(
-            "This asset says which months were computed and computes none itself. To compute months again, open the "
-            "job recompute_months, press Materialize all, choose the months and launch them as a single run; or say "
-            "symmetry run --months 2025-01..2025-06"
+            f"Nothing was computed for {asked}: {'; '.join(reasons)}. The run {done.run_id} shows it step by step.",
+            metadata={"failed run": dg.MetadataValue.dagster_run(done.run_id)},
         )
-    with trying_again(context):
-        last = last_publication(workspace.settings().published_path)
-    if last is None:
-        raise dg.Failure("Nothing is published yet, so no month is computed; launch the job scorecard first")
-    return dg.MaterializeResult(metadata={"publication": last["publication_id"], "months": len(context.partition_keys)})
+    return done.run_id

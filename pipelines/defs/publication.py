@@ -112,9 +112,8 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
         parquet = publish(settings.candidate_path, settings.published_path)
         shown = published_figures(settings.published_path)
     say(context, f"Published {settings.published_path}")
-    if MONTHS_KEY not in context.job_def.asset_layer.selected_asset_keys:
-        for month in computed_months(settings, settled_inputs(settings).months):
-            context.log_event(dg.AssetMaterialization(asset_key=MONTHS_KEY, partition=month))
+    for month in computed_months(settings, settled_inputs(settings).months):
+        context.log_event(dg.AssetMaterialization(asset_key=MONTHS_KEY, partition=month))
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(str(settings.published_path)),

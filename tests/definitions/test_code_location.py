@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.backfill_policy import BackfillPolicyType
 
 from pipelines.definitions import defs
 from pipelines.defs.jobs import LANDING_JOB, MONTHS_JOB, SCORECARD_JOB
@@ -74,9 +75,15 @@ def test_the_job_runs_in_one_process_over_everything() -> None:
     assert job.executor_def is dg.in_process_executor
     executable = {node.key for node in defs.get_repository_def().asset_graph.asset_nodes if node.is_executable}
     assert set(job.asset_layer.selected_asset_keys) == executable - {MONTHS_KEY}
-    # Months are partitions, so a job with them must be launched for some; the daily one is not.
+    # Assets with and without partitions in one job would be cut into several runs.
     assert job.partitions_def is None
-    assert set(defs.resolve_job_def(MONTHS_JOB).asset_layer.selected_asset_keys) == executable
+
+
+def test_a_range_of_months_is_launched_as_one_run() -> None:
+    assert set(defs.resolve_job_def(MONTHS_JOB).asset_layer.selected_asset_keys) == {MONTHS_KEY}
+    policy = defs.get_repository_def().asset_graph.get(MONTHS_KEY).backfill_policy
+    assert policy is not None
+    assert policy.policy_type is BackfillPolicyType.SINGLE_RUN
 
 
 def test_the_landing_job_lands_and_checks_and_computes_nothing() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipelines.extracts import inbox_watch
-from pipelines.extracts.inbox_watch import InboxState, look
+from pipelines.extracts.inbox_watch import HOLD_LOOKS, InboxState, look
 
 
 def test_a_file_arrives_once_two_looks_find_it_the_same(tmp_path: Path) -> None:
@@ -31,13 +31,26 @@ def test_a_file_that_keeps_the_senders_time_is_told_by_its_size(tmp_path: Path) 
     assert look(tmp_path, state).arrived == ["cases.csv"]
 
 
-def test_a_file_still_growing_does_not_hold_back_another(tmp_path: Path) -> None:
+def test_while_a_file_grows_those_beside_it_wait_and_come_with_it(tmp_path: Path) -> None:
     (tmp_path / "whole.csv").write_text("a\n")
     (tmp_path / "part.csv").write_text("a\n")
     state = look(tmp_path, InboxState()).state
     (tmp_path / "part.csv").write_text("a\nb\n")
     found = look(tmp_path, state)
-    assert (found.arrived, found.growing) == (["whole.csv"], ["part.csv"])
+    assert (found.arrived, found.growing) == ([], ["part.csv"])
+    assert sorted(look(tmp_path, found.state).arrived) == ["part.csv", "whole.csv"]
+
+
+def test_a_file_that_never_stops_holds_the_others_back_for_a_while_only(tmp_path: Path) -> None:
+    (tmp_path / "whole.csv").write_text("a\n")
+    state, arrived_at = InboxState(), []
+    for number in range(HOLD_LOOKS + 5):
+        (tmp_path / "endless.csv").write_text("x" * (number + 1))
+        found = look(tmp_path, state)
+        assert "endless.csv" in found.growing
+        arrived_at += [number + 1 for name in found.arrived if name == "whole.csv"]
+        state = found.state
+    assert arrived_at == [HOLD_LOOKS]
 
 
 def test_the_key_is_the_same_for_the_same_files_and_contents_after_a_lost_state(tmp_path: Path) -> None:
