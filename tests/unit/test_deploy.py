@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -68,8 +69,10 @@ def test_the_command_on_the_server_has_the_settings_and_the_user_of_the_service(
     )
     program.chmod(0o755)
     # pytest's own folders are closed to others, and the command becomes somebody else.
-    for folder in (tmp_path, *tmp_path.parents[:2]):
+    folder = tmp_path
+    while folder.parent != folder and folder.owner() == tmp_path.owner() and folder != Path(tempfile.gettempdir()):
         folder.chmod(0o755)
+        folder = folder.parent
     nobody = subprocess.run(["id", "-u", "nobody"], capture_output=True, text=True, check=True).stdout.strip()
     group = subprocess.run(["id", "-g", "nobody"], capture_output=True, text=True, check=True).stdout.strip()
     done = subprocess.run(

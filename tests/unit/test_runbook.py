@@ -12,7 +12,7 @@ from pipelines.settings import PROJECT_DIR
 RUNBOOK = (PROJECT_DIR / "docs" / "operations.md").read_text(encoding="utf-8")
 
 # Errors that no person meets under their own name: each is turned into a refusal with a code of its own.
-INTERNAL = {"DeliveryError", "FalseTwinsError", "LineTooLongError"}
+INTERNAL = {"DeliveryError", "FalseTwinsError", "LineTooLongError", "NotPlainError", "RetryError"}
 
 
 def _nodes() -> Iterator[ast.AST]:
