@@ -11,7 +11,6 @@ import json
 import os
 import re
 from collections.abc import Collection
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -161,8 +160,10 @@ class Settings(BaseSettings):
         description="Days that finished runs, with their logs, are kept in Dagster's storage. Longer than the slowest "
         "source's cadence, since whether it is late is told from them.",
     )
-    first_month: date = Field(
-        default=date(2015, 1, 1), description="First month that can be chosen in the UI to be computed again."
+    first_month: str = Field(
+        default="2015-01",
+        pattern=r"^\d{4}-(0[1-9]|1[0-2])$",
+        description="First month, as 2015-01, that can be chosen in the UI to be computed again.",
     )
 
     # What is watched, and who is told (pipelines/operations): `symmetry status` and alerts.
@@ -214,11 +215,6 @@ class Settings(BaseSettings):
         if len(value.split()) != 5:
             raise ValueError(f"{value!r} is not a cron expression; give five fields, such as 0 6 * * * (daily at 6:00)")
         return " ".join(value.split())
-
-    @field_validator("first_month")
-    @classmethod
-    def _first_day(cls, value: date) -> date:
-        return value.replace(day=1)
 
     @classmethod
     def settings_customise_sources(

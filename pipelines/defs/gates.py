@@ -1,12 +1,12 @@
 """A gate's outcome, said in Dagster's terms: one check result per asset, which expectation, how many rows, examples."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
 
 if TYPE_CHECKING:
-    from expectations.gate import GateResult
+    from expectations.gate import ExpectationOutcome, GateResult
 
 
 def check_results(
@@ -40,9 +40,18 @@ def check_results(
             check_name=check,
             passed=not failures,
             severity=dg.AssetCheckSeverity.ERROR if errors else dg.AssetCheckSeverity.WARN,
+            # Read at a glance; the UI folds long Markdown away.
+            description=_in_short(errors or failures),
             metadata={
                 "expectations": len(outcomes),
                 "failed": len(failures),
                 "findings": dg.MetadataValue.md("\n\n".join(f.message for f in failures) or "All expectations hold."),
             },
         )
+
+
+def _in_short(failures: "Sequence[ExpectationOutcome]") -> str:
+    if not failures:
+        return "All expectations hold."
+    more = f" (and {len(failures) - 1} more: see findings)" if len(failures) > 1 else ""
+    return failures[0].message + more

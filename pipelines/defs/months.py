@@ -22,7 +22,7 @@ MONTHS_KEY = dg.AssetKey(["publication", "months"])
 def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
     """Every month from the setting `first_month` to the one that goes on now, as ``YYYY-MM``."""
     return dg.MonthlyPartitionsDefinition(
-        start_date=datetime.combine(settings.first_month, datetime.min.time()),
+        start_date=datetime.strptime(settings.first_month, "%Y-%m"),
         timezone=settings.timezone,
         fmt="%Y-%m",
         end_offset=1,
