@@ -133,7 +133,7 @@ DESCRIPTIONS: dict[str, dict[str, str]] = {
 _ONE_OR_MANY = {"aliases", "drop_values", "formats", "match", "missing", "reversed"}
 
 #: Fields that the loader sets.
-_INTERNAL = {"path", "fingerprint", "other_encodings", "other_delimiters"}
+_INTERNAL = {"path", "replaces", "fingerprint", "other_encodings", "other_delimiters"}
 
 _Schema = dict[str, Any]
 

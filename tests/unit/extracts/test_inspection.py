@@ -268,7 +268,7 @@ def receipt(contract_name: str, landed_at: datetime, file: str) -> Receipt:
         contract=contract_name,
         contract_version=1,
         landed_at=landed_at,
-        version=datetime(2025, 1, 31),
+        version=landed_at,
         outputs={},
         months=[],
         reasons={},
