@@ -33,6 +33,7 @@ import polars as pl
 import pyarrow as pa
 import pyreadstat
 
+from benchmarks.claims import Claim, report
 from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.extracts.landing import land_inbox
 
@@ -469,20 +470,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         f"seed {options.seed}, {time.monotonic() - began:.0f} s; deliveries landed {tally.landed_files:,} ({rows}); "
         f"refused: {reasons}"
     )
-    claims = [
-        {
-            "claim": f"{options.files:,} mutated files end with no crash, no hang, no lost row",
-            "figure": len(tally.failures),
-            "bar": "0 failures",
-            "met": not tally.failures,
-            "detail": detail,
-        }
-    ]
-    print(f"{options.files:,} mutated files: {len(tally.failures)} failures\n{detail}")
+    claim = Claim(
+        f"{options.files:,} mutated files end with no crash, no hang, no lost row",
+        f"{len(tally.failures)} failures",
+        "0 failures",
+        not tally.failures,
+        detail,
+    )
+    report([claim], options.json)
     for name, why in tally.failures:
         print(f"  {name}: {why}")
-    if options.json:
-        options.json.write_text(json.dumps(claims, indent=2) + "\n", encoding="utf-8")
     return 1 if tally.failures else 0
 
 

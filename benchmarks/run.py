@@ -23,11 +23,11 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import Claim
+from benchmarks.claims import Claim, report
 
 PROJECT = Path(__file__).parents[1]
 EVERY = 0.02
@@ -314,12 +314,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.watched is not None:
         samples, results = options.watched
         watched(samples, results, rest)
-    found = claims()
-    for claim in found:
-        print(f"{'met    ' if claim.met else 'NOT MET'}  {claim.claim}: {claim.figure} ({claim.bar})")
-        print(f"         {claim.detail}")
-    if options.json is not None:
-        options.json.write_text(json.dumps([asdict(c) for c in found], indent=2) + "\n", encoding="utf-8")
+    report(claims(), options.json)
 
 
 if __name__ == "__main__":

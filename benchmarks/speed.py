@@ -7,7 +7,6 @@ for. A claim is one function that takes the measurements and returns a Claim; ad
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import subprocess
@@ -15,8 +14,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.claims import Claim, report
 
 #: Rows of the largest landing, and the sizes below it that show how CPU and memory grow.
 ROWS = 20_000_000
@@ -33,17 +34,6 @@ class Cost:
     cpu: float
     elapsed: float
     peak: int
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim of an issue: what was measured, the bar as the issue states it, and whether it is met."""
-
-    claim: str
-    figure: str
-    bar: str
-    met: bool
-    detail: str
 
 
 @dataclass(frozen=True)
@@ -240,12 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured = measure(options.rows, Path(folder))
     from benchmarks.run import claims as run_claims
 
-    claims = [claim(measured) for claim in CLAIMS] + run_claims()
-    for claim in claims:
-        print(f"{'met    ' if claim.met else 'NOT MET'}  {claim.claim}: {claim.figure} ({claim.bar})")
-        print(f"         {claim.detail}")
-    if options.json is not None:
-        options.json.write_text(json.dumps([asdict(claim) for claim in claims], indent=2) + "\n", encoding="utf-8")
+    report([*(claim(measured) for claim in CLAIMS), *run_claims()], options.json)
 
 
 if __name__ == "__main__":
