@@ -35,6 +35,8 @@ INDICATOR_SCORES: dict[str, pl.DataType] = {
     "score_lower": pl.Float64(),
     "score_upper": pl.Float64(),
     "score_se": pl.Float64(),
+    "score_reach_lower": pl.Float64(),
+    "score_reach_upper": pl.Float64(),
     "variance_source": pl.String(),
     "status": pl.String(),
 }
@@ -72,6 +74,8 @@ def indicator_scores(windows: pl.DataFrame, definitions: Definitions, units: pl.
 
     Returns the columns of `INDICATOR_SCORES`, sorted by key; values in displayed units (multiplier · s1/n), scores
     in points of 0-100. Rows of a unit and period not in `units`, or of an indicator not in force, are left out.
+    `score_reach_lower`, `score_reach_upper`: the bounds that a difference of scores is made from (`difference`);
+    for rates by `jeffreys_poisson`, since two exact intervals would count their reserve twice.
     An indicator without goalposts keeps its value and has no score. Status `suppressed` empties every number and
     the source of variance; `insufficient` (n below min_n) keeps n and people.
 
@@ -226,6 +230,9 @@ def _estimated(rows: pl.DataFrame) -> pl.DataFrame:
         )
         for name in Estimates._fields
     }
+    jeffreys = _times(intervals.jeffreys_poisson(s1, n), multiplier)
+    for end in ("lower", "upper"):
+        columns[f"reach_{end}"] = np.where(kind == "rate", getattr(jeffreys, end), columns[f"value_{end}"])
     source = (
         pl.when(pl.col("kind") != "mean")
         .then(
@@ -248,11 +255,20 @@ def _times(estimates: Estimates, multiplier: Array) -> Estimates:
 
 
 def _scored(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add score, score_lower, score_upper (0-100, clipped) and score_se (not clipped), through the goalposts."""
+    """Add score and its bounds (0-100, clipped) and score_se (not clipped), through the goalposts."""
     slope = 100.0 / (pl.col("goal") - pl.col("floor"))
 
     def score(name: str) -> pl.Expr:
         return ((pl.col(name) - pl.col("floor")) * slope).clip(0.0, 100.0)
+
+    def reach(end: str) -> pl.Expr:
+        return score("value") - (pl.col("value") - pl.col(f"reach_{end}")) * slope
+
+    # An interval wholly beyond a goalpost would be cut to nothing, and no error is ever nothing.
+    cut_away = score("reach_lower") == score("reach_upper")
+
+    def bound(end: str) -> pl.Expr:
+        return pl.when(cut_away).then(reach(end)).otherwise(score(f"reach_{end}"))
 
     return rows.with_columns(
         score=score("value"),
@@ -260,4 +276,6 @@ def _scored(rows: pl.DataFrame) -> pl.DataFrame:
         score_lower=pl.min_horizontal(score("value_lower"), score("value_upper")),
         score_upper=pl.max_horizontal(score("value_lower"), score("value_upper")),
         score_se=pl.col("value_se") * slope.abs(),
+        score_reach_lower=pl.min_horizontal(bound("lower"), bound("upper")),
+        score_reach_upper=pl.max_horizontal(bound("lower"), bound("upper")),
     )

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.confidentiality.suppression import INSUFFICIENT, OK, SUPPRESSED, empty_suppressed, null_unless
 from pipelines.statistics.indicators import COMPOSITE, Definitions
-from pipelines.statistics.intervals import Array, Z
+from pipelines.statistics.intervals import Array, Estimates, Z, difference
 
 MIRRORS = ("perception", "journey", "conduct")
 INDEPENDENT_MIRROR = "conduct"
@@ -97,19 +97,16 @@ def pair_scores(indicator_scores: pl.DataFrame, definitions: Definitions, units:
     Returns the columns of `PAIR_SCORES`, sorted by unit, period and pair; points of 0-100, the gap in -100 to 100.
     A face that is missing or has no score is `insufficient`. The pair is `suppressed` if either face is, else
     `insufficient` if either is, else `ok`; the gap is null unless `ok`. The two faces rest on different people and
-    are taken as independent: gap_se² = client_se² + collaborator_se².
+    are taken as independent: the interval of the gap is that of `intervals.difference`, gap_se its half-width / 1.96.
     """
     scores = _faces(indicator_scores, definitions, units)
-    gap = pl.col("client_score") - pl.col("collaborator_score")
-    gap_se = (pl.col("client_se") ** 2 + pl.col("collaborator_se") ** 2).sqrt()
-    scores = (
-        scores.with_columns(gap=gap, gap_se=gap_se)
-        .with_columns(
-            gap_lower=(pl.col("gap") - Z * pl.col("gap_se")).clip(-100.0, 100.0),
-            gap_upper=(pl.col("gap") + Z * pl.col("gap_se")).clip(-100.0, 100.0),
-        )
-        .select(pl.col(name).cast(dtype) for name, dtype in PAIR_SCORES.items())
-    )
+    gap = difference(*(_estimates(scores, side) for side in SIDES))
+    scores = scores.with_columns(
+        gap=pl.Series(gap.value),
+        gap_lower=pl.Series(np.clip(gap.lower, -100.0, 100.0)),
+        gap_upper=pl.Series(np.clip(gap.upper, -100.0, 100.0)),
+        gap_se=pl.Series(gap.se),
+    ).select(pl.col(name).cast(dtype) for name, dtype in PAIR_SCORES.items())
     return null_unless(scores, ["gap", "gap_lower", "gap_upper", "gap_se"]).sort(*_UNIT, "pair_id")
 
 
@@ -195,6 +192,15 @@ def _faces(indicator_scores: pl.DataFrame, definitions: Definitions, units: pl.D
     )
 
 
+def _estimates(faces: pl.DataFrame, side: str) -> Estimates:
+    """One side's scores with the bounds that a difference is made from; NaN where there is none."""
+    score, lower, upper, error = (
+        faces[f"{side}_{name}"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+        for name in ("score", "reach_lower", "reach_upper", "se")
+    )
+    return Estimates(score, lower, upper, error)
+
+
 def _face(indicator_scores: pl.DataFrame, side: str) -> pl.DataFrame:
     """Scores of population `all`, named for one side of a pair."""
     return indicator_scores.filter(pl.col("population") == "all").select(
@@ -203,6 +209,7 @@ def _face(indicator_scores: pl.DataFrame, side: str) -> pl.DataFrame:
         pl.col("status").alias(f"{side}_status"),
         *(pl.col(f"score{end}").alias(f"{side}_score{end}") for end in ("", "_lower", "_upper")),
         pl.col("score_se").alias(f"{side}_se"),
+        *(pl.col(f"score_reach_{end}").alias(f"{side}_reach_{end}") for end in ("lower", "upper")),
         pl.col("variance_source").alias(f"{side}_source"),
     )
 

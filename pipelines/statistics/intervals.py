@@ -91,6 +91,34 @@ def exact_poisson(events: npt.ArrayLike, exposure: npt.ArrayLike) -> Estimates:
     return _around(count / base, lower / base, upper / base, (upper - lower) / (2 * Z * base))
 
 
+def jeffreys_poisson(events: npt.ArrayLike, exposure: npt.ArrayLike) -> Estimates:
+    """Events per unit of exposure with Jeffreys' interval (Brown, Cai & DasGupta 2003): quantiles of a gamma of shape
+    events + 1/2; the lower bound is 0 when there was no event.
+
+    Its coverage is near 95 % on average over true rates, where the exact interval's is never below: right for a part
+    of a difference, in which the exact interval's reserve would be counted twice. Arguments and units: as
+    `exact_poisson`.
+    """
+    count, base = _arrays(events, exposure)
+    count = np.maximum(count, 0.0)
+    tail = (1 - CONFIDENCE) / 2
+    lower = np.where(count > 0, special.gammaincinv(count + 0.5, tail), 0.0)
+    upper = special.gammaincinv(count + 0.5, 1 - tail)
+    return _around(count / base, lower / base, upper / base, (upper - lower) / (2 * Z * base))
+
+
+def difference(first: Estimates, second: Estimates) -> Estimates:
+    """First less second, with the interval of Newcombe (1998, method 10) and Zou & Donner (2008): of two independent
+    estimates, each brings the distance to its own bound on the side that matters,
+    lower = d - √((a - lower_a)² + (upper_b - b)²), upper alike. So an interval that is not centred on its estimate,
+    as Wilson's, keeps its shape; adding half-widths about the plain difference covers too little on few answers.
+    """
+    value = first.value - second.value
+    lower = value - np.hypot(first.value - first.lower, second.upper - second.value)
+    upper = value + np.hypot(first.upper - first.value, second.value - second.lower)
+    return Estimates(value, lower, upper, (upper - lower) / (2 * Z))
+
+
 def sample_variance(s1: npt.ArrayLike, s2: npt.ArrayLike, n: npt.ArrayLike) -> Array:
     """Unbiased variance of one answer, (s2 - s1²/n)/(n - 1); NaN for n <= 1. Unit: that of s2/n.
 

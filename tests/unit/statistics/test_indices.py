@@ -46,11 +46,12 @@ def test_the_tiny_company_by_hand(tiny: Any) -> None:
     = 437.5; alone at its level, so pooled = 437.5 and moderated = 437.5. Student on 4 + 4 = 8 degrees 2.306004:
     half-width 2.306004·√(437.5/5) = 21.5707, error /1.959964 = 11.0057. Collaborators 50, 50, 75, 75, 100, 100:
     mean 75, s² = (36250 - 33750)/5 = 500; 9 degrees 2.262157·√(500/6) = 20.6506, error 10.5362.
-    Gap 5, error √(11.0057² + 10.5362²) = 15.2360.
+    Gap 5; downwards the clients' own 21.5707 and the collaborators' 20.6506 upwards, √ of the squares 29.8620;
+    upwards the clients' interval ends at 100, so √(20² + 20.6506²) = 28.7480.
 
     Responsiveness, goalposts 50 to 100. Clients 80/100 = 80 %, score 60; Wilson half-width 7.7731 points, error
     3.96595, on the score 7.93189. Collaborators 30/40 = 75 %, score 50; half-width 13.0034, error 6.63452, on the
-    score 13.26904.
+    score 13.26904. Wilson's bounds on the score: 42.2342 to 73.3266, and 19.6121 to 71.6258.
 
     C = 0.75·80 + 0.25·60 = 75; E = 0.75·75 + 0.25·50 = 68.75; gap 6.25.
     Errors: perception from the composite (with one pair it is trust itself); C: √((0.75·11.0057)² +
@@ -65,11 +66,13 @@ def test_the_tiny_company_by_hand(tiny: Any) -> None:
     trust = only(pairs, pair_id="trust")
     assert (trust["client_score"], trust["collaborator_score"]) == (pytest.approx(80), pytest.approx(75))
     assert (trust["gap"], trust["status"]) == (pytest.approx(5), "ok")
-    assert trust["gap_se"] == pytest.approx(15.2360, abs=1e-4)
-    assert trust["gap_lower"] == pytest.approx(5 - Z * 15.2360, abs=1e-3)
+    assert trust["gap_lower"] == pytest.approx(5 - math.hypot(21.5707, 20.6506), abs=1e-3)
+    assert trust["gap_upper"] == pytest.approx(5 + math.hypot(20.0, 20.6506), abs=1e-3)
+    assert trust["gap_se"] == pytest.approx((29.8620 + 28.7480) / 2 / Z, abs=1e-4)
     responsiveness = only(pairs, pair_id="responsiveness")
     assert responsiveness["gap"] == pytest.approx(10)
-    assert responsiveness["gap_se"] == pytest.approx(math.hypot(7.93189, 13.26904), abs=1e-4)
+    assert responsiveness["gap_lower"] == pytest.approx(10 - math.hypot(60 - 42.2342, 71.6258 - 50), abs=1e-3)
+    assert responsiveness["gap_upper"] == pytest.approx(10 + math.hypot(73.3266 - 60, 50 - 19.6121), abs=1e-3)
 
     row = only(indices, unit_id="team")
     assert row["status"] == "ok"

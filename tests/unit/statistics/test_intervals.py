@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from pipelines.statistics import intervals
 from pipelines.statistics.intervals import Estimates, Z
@@ -154,3 +155,24 @@ def test_bounds_hold_for_means(answers: list[int], pooled: float) -> None:
     assert_sound(result)
     assert result.lower >= 0
     assert result.upper <= 100
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "lower", "upper"),
+    [((56, 70), (48, 80), 0.0524, 0.3339), ((9, 10), (3, 10), 0.1705, 0.8090), ((10, 10), (0, 20), 0.6791, 1.0)],
+)
+def test_difference_is_newcombe_s_published_interval(
+    first: tuple[int, int], second: tuple[int, int], lower: float, upper: float
+) -> None:
+    """Newcombe 1998, Statistics in Medicine 17:873, table II, method 10."""
+    found = intervals.difference(intervals.wilson(*first), intervals.wilson(*second))
+    assert found.value == pytest.approx(first[0] / first[1] - second[0] / second[1])
+    assert (found.lower, found.upper) == (pytest.approx(lower, abs=5e-5), pytest.approx(upper, abs=5e-5))
+
+
+def test_jeffreys_poisson_by_chi_square_quantiles() -> None:
+    """Twice a gamma of shape x + 1/2 is chi-square on 2x + 1 degrees of freedom; nothing seen has no lower bound."""
+    found = intervals.jeffreys_poisson([0.0, 3.0], [10.0, 2.0])
+    assert found.lower == pytest.approx([0.0, stats.chi2.ppf(0.025, 7) / 4])
+    assert found.upper == pytest.approx([stats.chi2.ppf(0.975, 1) / 20, stats.chi2.ppf(0.975, 7) / 4])
+    assert (found.se > 0).all()
