@@ -1,8 +1,13 @@
 """Small units: empirical Bayes towards the mean of the unit's parent (method §6)."""
 
-import polars as pl
+from dataclasses import dataclass
 
-from pipelines.statistics.intervals import Z
+import numpy as np
+import polars as pl
+from scipy import special
+
+from pipelines.statistics.indices import SIDES, symmetry_index_se
+from pipelines.statistics.intervals import Array, Z
 
 SHRUNK: dict[str, pl.DataType] = {
     "shrinkage": pl.Float64(),
@@ -13,69 +18,110 @@ SHRUNK: dict[str, pl.DataType] = {
 }
 """Columns that `shrink` adds, in order, with their types."""
 
+TRAILING = 12
+"""Months over which the variance between units is estimated."""
+
 FEWEST_SIBLINGS = 3
 """With fewer scored children a parent's mean is hardly more than the unit itself: the level's mean stands for it."""
 
 
-def shrink(
-    frame: pl.DataFrame, value: str, error: str, *, level: list[str], parent: str, bounds: tuple[float, float]
-) -> pl.DataFrame:
-    """Add the empirical-Bayes estimate of `value`, drawn towards the mean of the units with the same parent.
+@dataclass(frozen=True)
+class Comparable:
+    """Which units are held against each other.
 
-    frame: one row per unit within `level` (the columns within which units are comparable, such as period and
-    unit_level); `value` in points with standard error `error` (above 0, same unit), null where there is no figure;
-    `parent` the column of the parent's id (null: no parent). bounds: what a value may be, for the interval.
-
-    Adds the columns of `SHRUNK`: `shrinkage` is λ = τ²/(τ² + se²), the share of the unit's own figure that is kept;
-    shrunk = λ·value + (1 - λ)·mean, the mean weighted by 1/(τ² + se²); its error is √(λ·se² + (1 - λ)²·var(mean)).
-    τ², the true variance of units about their parent's mean, is that of DerSimonian & Laird (1986) from the
-    heterogeneity within parents, Q = Σ w (value - parent's mean)² with w = 1/se² on N - P degrees of freedom. A unit
-    whose parent has fewer than three scored children is drawn towards the mean of its level. Where a level has fewer
-    than three scored units τ² cannot be told, and the figure stays what it is, λ = 1.
+    level: the columns within which units are comparable, the month first, such as period and unit_level.
+    parent: the column with the id of the unit's parent (null: no parent).
     """
-    group, family = [*level, "_family"], pl.col("_family")
+
+    level: list[str]
+    parent: str
+
+
+def between(frame: pl.DataFrame, value: str, error: str, units: Comparable) -> pl.DataFrame:
+    """Add what is known of a unit before its own figure is: the mean of its family, and how far members stray from it.
+
+    frame: one row per unit within `units.level`; `value` with standard error `error` (above 0, same unit), null where
+    there is no figure. Adds `tau2`, the true variance of units about their parent's mean; `centre`, that mean, weighted
+    by 1/(τ² + se²); `centre_variance`. Null where the value is null.
+
+    τ² is that of DerSimonian & Laird (1986) from the heterogeneity within parents: Q = Σ w (value - parent's mean)²,
+    w = 1/se², on N - P degrees of freedom. Excess (Q - N + P) and scale (Σw - Σ Σw²/Σw) are both summed over the twelve
+    months up to the period: what sets units apart changes slowly, and one month tells it badly. A unit whose parent
+    has fewer than three scored children is held against the mean of its level. With fewer than three scored units in
+    a level τ² cannot be told and is null.
+    """
     known = pl.col(value).is_not_null() & (pl.col(error) > 0)
+    group = [*units.level, "_family"]
     rows = frame.with_row_index("_row")
-    rows_known = rows.filter(known).with_columns(_family=pl.col(parent).cast(pl.String).fill_null(""))
-    children = pl.len().over(group)
-    rows_known = rows_known.with_columns(
-        _family=pl.when(children >= FEWEST_SIBLINGS).then(family).otherwise(None),
+    found = rows.filter(known).with_columns(_family=pl.col(units.parent).cast(pl.String).fill_null(""))
+    found = found.with_columns(
+        _family=pl.when(pl.len().over(group) >= FEWEST_SIBLINGS).then(pl.col("_family")),
         _weight=1.0 / pl.col(error) ** 2,
     )
     mean = (pl.col("_weight") * pl.col(value)).sum() / pl.col("_weight").sum()
-    rows_known = rows_known.with_columns(
+    found = found.with_columns(
         _spread=pl.col("_weight") * (pl.col(value) - mean.over(group)) ** 2,
-        _families=pl.col("_family").n_unique().over(level),
-        _units=pl.len().over(level),
-        # Σw - Σ(w²)/Σw of each family, once for each of its members' share.
+        # Summed over a level: Σw less Σw²/Σw of each family.
         _scale=pl.col("_weight") - pl.col("_weight") ** 2 / pl.col("_weight").sum().over(group),
     )
-    rows_known = rows_known.with_columns(
-        _tau2=(
-            (pl.col("_spread").sum().over(level) - (pl.col("_units") - pl.col("_families")))
-            / pl.col("_scale").sum().over(level)
-        ).clip(lower_bound=0.0)
-    ).with_columns(_precision=1.0 / (pl.col("_tau2") + pl.col(error) ** 2))
-    level_mean = (pl.col("_precision") * pl.col(value)).sum() / pl.col("_precision").sum()
-    told = (pl.col("_units") >= FEWEST_SIBLINGS) & pl.col("_tau2").is_finite()
-    in_family = pl.col("_family").is_not_null()
-    rows_known = rows_known.with_columns(
-        _centre=pl.when(in_family).then(level_mean.over(group)).otherwise(level_mean.over(level)),
-        _centre_variance=1.0
-        / pl.when(in_family)
-        .then(pl.col("_precision").sum().over(group))
-        .otherwise(pl.col("_precision").sum().over(level)),
-        shrinkage=pl.when(told).then(pl.col("_tau2") * pl.col("_precision")).otherwise(1.0),
+    of_level = (
+        found.group_by(units.level)
+        .agg(
+            _freedom=pl.len().cast(pl.Float64) - pl.col("_family").n_unique(),
+            _squares=pl.col("_spread").sum(),
+            _scale=pl.col("_scale").sum(),
+        )
+        .filter(pl.col("_freedom") >= FEWEST_SIBLINGS - 1)
+        .with_columns(_excess=pl.col("_squares") - pl.col("_freedom"))
     )
-    kept, drawn = pl.col("shrinkage"), 1.0 - pl.col("shrinkage")
-    rows_known = rows_known.with_columns(
-        shrunk=kept * pl.col(value) + drawn * pl.col("_centre"),
-        shrunk_se=(kept * pl.col(error) ** 2 + drawn**2 * pl.col("_centre_variance")).sqrt(),
-    ).with_columns(
-        shrunk_lower=(pl.col("shrunk") - Z * pl.col("shrunk_se")).clip(*bounds),
-        shrunk_upper=(pl.col("shrunk") + Z * pl.col("shrunk_se")).clip(*bounds),
+    same = units.level[1:]
+    recent = {
+        name: pl.col(name).rolling_sum(TRAILING, min_samples=1).over(same, order_by=units.level[0])
+        for name in ("_excess", "_scale")
+    }
+    of_level = of_level.select(*units.level, tau2=(recent["_excess"] / recent["_scale"]).clip(lower_bound=0.0))
+    found = found.join(of_level, on=units.level, how="left", validate="m:1", maintain_order="left").with_columns(
+        _precision=1.0 / (pl.col("tau2") + pl.col(error) ** 2)
     )
-    return rows.join(rows_known.select("_row", *SHRUNK), on="_row", how="left", validate="1:1").drop("_row")
+    weighted_mean = (pl.col("_precision") * pl.col(value)).sum() / pl.col("_precision").sum()
+    alone = pl.col("_family").is_null()
+    found = found.with_columns(
+        centre=pl.when(alone).then(weighted_mean.over(units.level)).otherwise(weighted_mean.over(group)),
+        centre_variance=1.0
+        / pl.when(alone)
+        .then(pl.col("_precision").sum().over(units.level))
+        .otherwise(pl.col("_precision").sum().over(group)),
+    )
+    return rows.join(
+        found.select("_row", "tau2", "centre", "centre_variance"), on="_row", how="left", validate="1:1"
+    ).drop("_row")
+
+
+def shrink(frame: pl.DataFrame, value: str, error: str, units: Comparable, bounds: tuple[float, float]) -> pl.DataFrame:
+    """Add the empirical-Bayes estimate of `value`, drawn towards the mean of the units with the same parent.
+
+    frame, value, error, units: as for `between`; bounds: what a value may be, for the interval. Adds the columns of
+    `SHRUNK`: `shrinkage` is λ = τ²/(τ² + se²), the share of the unit's own figure that is kept; shrunk = λ·value +
+    (1 - λ)·centre; its error is √(λ·se² + (1 - λ)²·var(centre)). Where τ² cannot be told the figure stays, λ = 1.
+    """
+    kept = pl.col("tau2") / (pl.col("tau2") + pl.col(error) ** 2)
+    drawn = between(frame, value, error, units).with_columns(
+        shrinkage=pl.when(pl.col(value).is_not_null() & (pl.col(error) > 0)).then(kept.fill_null(1.0))
+    )
+    kept, lost = pl.col("shrinkage"), 1.0 - pl.col("shrinkage")
+    return (
+        drawn.with_columns(
+            shrunk=kept * pl.col(value) + pl.when(lost > 0).then(lost * pl.col("centre")).otherwise(0.0),
+            shrunk_se=(
+                kept * pl.col(error) ** 2 + pl.when(lost > 0).then(lost**2 * pl.col("centre_variance")).otherwise(0.0)
+            ).sqrt(),
+        )
+        .with_columns(
+            shrunk_lower=(pl.col("shrunk") - Z * pl.col("shrunk_se")).clip(*bounds),
+            shrunk_upper=(pl.col("shrunk") + Z * pl.col("shrunk_se")).clip(*bounds),
+        )
+        .drop("tau2", "centre", "centre_variance")
+    )
 
 
 SHRUNK_INDICES: dict[str, pl.DataType] = {
@@ -114,39 +160,99 @@ def shrunk_indices(unit_indices: pl.DataFrame, units: pl.DataFrame) -> pl.DataFr
     """Every index of every unit and month beside its shrunken figure, and its rank by that.
 
     unit_indices: as the function of that name returns it. units: unit_id, period, unit_level, parent_unit_id.
-    Returns the columns of `SHRUNK_INDICES`, sorted by unit, period and measure; points. `rank` is by the shrunken
-    figure among the `ranked` units of the month and level, 1 the highest, ties sharing the better. Numbers are null
-    where the unit's status is not `ok`.
+    Returns the columns of `SHRUNK_INDICES`, sorted by unit, period and measure; points. Numbers are null where the
+    unit's status is not `ok`. `rank` is by the shrunken figure among the `ranked` units of the month and level, 1 the
+    highest, ties sharing the better.
+
+    The two sides of a unit are drawn together, since where one is high the other tends to be: (C, E) towards the
+    parent's means by the matrix Λ = T(T + S)⁻¹, the two-sided form of λ = τ²/(τ² + se²) (Efron & Morris 1972). S holds
+    the two squared errors; T the variances τ² of C and of E between units, and their covariance from that of C + E,
+    (τ²(C+E) - τ²(C) - τ²(E))/2, each by DerSimonian & Laird as in `between`. `shrinkage` of an index is its own
+    diagonal element of Λ. The gap is the difference of the two; the symmetry index is its mean over the normal
+    distribution of the gap about its shrunken value, √(C·E)·(100 - E|gap|)/100, since an unsure gap is not nothing.
     """
     key = ["unit_id", "period"]
-    rows = unit_indices.join(
+    rows = unit_indices.select(*key, "status", *MEASURES, *(f"{side}_index_se" for side in SIDES), "gap_se").join(
         units.select(*key, pl.col("unit_level", "parent_unit_id").cast(pl.String)), on=key, how="inner", validate="1:1"
     )
-    # The symmetry index has bounds and no error among its columns; they are symmetric but where they meet 0 or 100.
     rows = rows.with_columns(
-        symmetry_index_se=pl.max_horizontal(
-            pl.col("symmetry_index_upper") - pl.col("symmetry_index"),
-            pl.col("symmetry_index") - pl.col("symmetry_index_lower"),
-        )
-        / Z
+        _sum=pl.col("client_index") + pl.col("collaborator_index"),
+        _sum_se=(pl.col("client_index_se") ** 2 + pl.col("collaborator_index_se") ** 2).sqrt(),
     )
-    level = ["period", "unit_level"]
-    parts = [
-        shrink(rows, name, f"{name}_se", level=level, parent="parent_unit_id", bounds=bounds).select(
-            *key, pl.lit(name).alias("measure"), pl.col(name).alias("value"), *SHRUNK, "unit_level"
+    comparable = Comparable(["period", "unit_level"], "parent_unit_id")
+    for name, prefix in (("client_index", "c"), ("collaborator_index", "e"), ("_sum", "s")):
+        rows = between(rows, name, f"{name}_se", comparable).rename(
+            {"tau2": f"{prefix}_tau2", "centre": f"{prefix}_centre", "centre_variance": f"{prefix}_centre_variance"}
         )
-        for name, bounds in MEASURES.items()
-    ]
-    group = [*level, "measure"]
+    long = pl.concat(
+        [
+            rows.select(*key, pl.lit(name).alias("measure"), pl.col(name).alias("value"), "unit_level").with_columns(
+                pl.Series(column, values, dtype=pl.Float64).fill_nan(None) for column, values in columns.items()
+            )
+            for name, columns in _together(rows).items()
+        ]
+    )
+    group = ["period", "unit_level", "measure"]
     return (
-        pl.concat(parts)
-        .with_columns(
-            rank=pl.col("shrunk").rank("min", descending=True).over(group), ranked=pl.col("shrunk").count().over(group)
-        )
-        .with_columns(ranked=pl.when(pl.col("rank").is_not_null()).then(pl.col("ranked")))
+        long.with_columns(rank=pl.col("shrunk").rank("min", descending=True).over(group))
+        .with_columns(ranked=pl.when(pl.col("rank").is_not_null()).then(pl.col("shrunk").count().over(group)))
         .select(pl.col(name).cast(dtype) for name, dtype in SHRUNK_INDICES.items())
         .sort(*key, "measure")
     )
+
+
+def _together(rows: pl.DataFrame) -> dict[str, dict[str, Array]]:
+    """The columns of `SHRUNK` for each measure, in the order of `rows`; NaN where there is no figure."""
+
+    def array(name: str) -> Array:
+        return rows[name].cast(pl.Float64).fill_null(np.nan).to_numpy()
+
+    value = np.stack([array("client_index"), array("collaborator_index")])
+    error = np.stack([array("client_index_se"), array("collaborator_index_se")])
+    told = ~np.isnan(array("c_tau2"))
+    own = np.where(told, np.stack([array("c_tau2"), array("e_tau2")]), 1.0)
+    centre = np.where(told, np.stack([array("c_centre"), array("e_centre")]), value)
+    unsure = np.where(told, np.stack([array("c_centre_variance"), array("e_centre_variance")]), 0.0)
+    most = np.sqrt(own[0] * own[1])
+    shared = np.where(told, np.clip((array("s_tau2") - own[0] - own[1]) / 2.0, -most, most), 0.0)
+    total = own + error**2
+    determinant = total[0] * total[1] - shared**2
+    # Λ = T(T + S)⁻¹, element by element; kept[i, j] is how much of the deviation of side j enters side i.
+    kept = np.empty((2, 2, rows.height))
+    for i, j in ((0, 1), (1, 0)):
+        kept[i, i] = (own[i] * total[j] - shared**2) / determinant
+        kept[i, j] = shared * error[i] ** 2 / determinant
+    kept = np.where(told, kept, np.eye(2)[:, :, None])
+    away = value - centre
+    shrunk = centre + np.einsum("ijn,jn->in", kept, away)
+    # Var of the truth given the figures is ΛS; what the centres lack in certainty comes in through I - Λ.
+    lost = np.eye(2)[:, :, None] - kept
+    spread = kept * (error**2)[None, :, :] + np.einsum("ijn,jn,kjn->ikn", lost, unsure, lost)
+    side_error = np.sqrt(np.stack([spread[0, 0], spread[1, 1]]))
+    gap = shrunk[0] - shrunk[1]
+    gap_error = np.sqrt(np.maximum(spread[0, 0] + spread[1, 1] - spread[0, 1] - spread[1, 0], 0.0))
+    standard = gap / gap_error
+    folded = gap_error * np.sqrt(2 / np.pi) * np.exp(-(standard**2) / 2) + gap * (1 - 2 * special.ndtr(-standard))
+    client, team = np.clip(shrunk, 0.0, 100.0)
+    symmetry = np.sqrt(client * team) * (100.0 - folded) / 100.0
+    symmetry_error = symmetry_index_se(client, side_error[0], team, side_error[1])
+    gap_kept = 1.0 - gap_error**2 / (gap_error**2 + own[0] + own[1] - 2 * shared)
+    found = {
+        "client_index": (kept[0, 0], shrunk[0], side_error[0]),
+        "collaborator_index": (kept[1, 1], shrunk[1], side_error[1]),
+        "gap": (gap_kept, gap, gap_error),
+        "symmetry_index": (np.sqrt(kept[0, 0] * kept[1, 1]), symmetry, symmetry_error),
+    }
+    return {
+        name: {
+            "shrinkage": keeping,
+            "shrunk": middle,
+            "shrunk_se": half,
+            "shrunk_lower": np.clip(middle - Z * half, *MEASURES[name]),
+            "shrunk_upper": np.clip(middle + Z * half, *MEASURES[name]),
+        }
+        for name, (keeping, middle, half) in found.items()
+    }
 
 
 def shrunk_pairs(pair_scores: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame:
@@ -174,14 +280,13 @@ def shrunk_pairs(pair_scores: pl.DataFrame, units: pl.DataFrame) -> pl.DataFrame
             )
             / Z,
         )
-        for side in ("client", "collaborator")
+        for side in SIDES
     ]
     drawn = shrink(
         pl.concat(sides),
         "score",
         "score_se",
-        level=["period", "unit_level", "pair_id", "side"],
-        parent="parent_unit_id",
-        bounds=(0.0, 100.0),
+        Comparable(["period", "unit_level", "pair_id", "side"], "parent_unit_id"),
+        (0.0, 100.0),
     ).rename({"shrunk": "shrunk_score"})
     return drawn.select(pl.col(name).cast(dtype) for name, dtype in SHRUNK_PAIRS.items()).sort(*key, "pair_id", "side")
