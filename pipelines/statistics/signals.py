@@ -101,7 +101,7 @@ def _beyond(rows: pl.DataFrame, window_months: int) -> pl.DataFrame:
         _history(rows, window_months)
         .filter(away.abs() > SIGMAS * pl.col("sigma"))
         .with_columns(rule=pl.lit(BEYOND), direction=_direction(away))
-        .select(SIGNALS)
+        .select(*SIGNALS)
     )
 
 
@@ -113,7 +113,7 @@ def _runs(rows: pl.DataFrame, length: int) -> pl.DataFrame:
         _history(rows.with_columns(low=low, high=high), length)
         .filter((pl.col("low") > pl.col("centre")) | (pl.col("high") < pl.col("centre")))
         .with_columns(rule=pl.lit(RUN), direction=_direction(pl.col("low") - pl.col("centre")))
-        .select(SIGNALS)
+        .select(*SIGNALS)
     )
 
 
