@@ -114,6 +114,9 @@ def published_suites(
         _period_suite(),
         _pair_suite(schema),
         _indicator_suite(),
+        _ruptures_suite(schema),
+        _signals_suite(schema),
+        _shrunk_suite(schema),
     ]
 
 
@@ -301,6 +304,120 @@ def _indicators_suite(k: int, schema: str) -> TableSuite:
                     "period": "dim_period.period",
                     "indicator_id": "dim_indicator.indicator_id",
                 },
+            ),
+        ),
+    )
+
+
+def _ruptures_suite(schema: str) -> TableSuite:
+    key = ("unit_id", "start_period", "pair_id")
+    gaps = ("peak_gap", "peak_gap_lower", "peak_gap_upper", "mean_gap")
+    return TableSuite(
+        suite="published.ruptures",
+        table="ruptures",
+        keys=("unit_id", "start_period"),  # pair_id is null where the unit as a whole is meant
+        columns=(
+            *key,
+            *("unit_level", "side", "end_period", "is_open", "months", "peak_period", "smallest_q"),
+            *("onset_period", "onset_earliest", "onset_latest", *gaps),
+        ),
+        expectations=(
+            unique(key, _REPORT),
+            present(("unit_id", "unit_level", "side", "start_period", "is_open", "months", *gaps), key, _REPORT),
+            one_of("side", SIDES, _REPORT),
+            within(
+                {**dict.fromkeys(gaps, (-100, 100)), "smallest_q": (0, 1), "months": (1, None)},
+                key,
+                _REPORT,
+            ),
+            _ordered(key, ("peak_gap",), "value between its two bounds"),
+            no_row(
+                "an episode is open exactly when it has no end, and months come in order",
+                _REPORT,
+                where="is_open <> (end_period IS NULL) OR end_period < start_period OR peak_period < start_period "
+                "OR onset_period > start_period OR onset_earliest > onset_period OR onset_latest < onset_period",
+                show=[*key, "end_period", "onset_period"],
+            ),
+            no_row(
+                "the side that fares better is the side of the gap",
+                _REPORT,
+                where="(side = 'client') <> (peak_gap > 0)",
+                show=[*key, "side", "peak_gap"],
+            ),
+            no_row(
+                "the months of a rupture are shown in the scorecard",
+                _LEAK,
+                where=f"pair_id IS NULL AND NOT EXISTS (SELECT 1 FROM {schema}.scorecard AS s WHERE s.unit_id = "
+                "subselect.unit_id AND s.period = subselect.peak_period AND s.status = 'ok') "
+                f"OR pair_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM {schema}.scorecard_pairs AS p WHERE p.unit_id = "
+                "subselect.unit_id AND p.period = subselect.peak_period AND p.pair_id = subselect.pair_id "
+                "AND p.status = 'ok')",
+                show=[*key, "peak_period"],
+            ),
+            *_refers(key, schema, {"unit_id": "dim_unit.unit_id", "pair_id": "dim_pair.pair_id"}),
+        ),
+    )
+
+
+def _signals_suite(schema: str) -> TableSuite:
+    key = ("unit_id", "measure", "period", "rule")
+    return TableSuite(
+        suite="published.signals",
+        table="signals",
+        keys=key,
+        columns=(*key, "direction", "value", "centre", "sigma"),
+        expectations=(
+            *_keyed(key, ("direction", "value", "centre", "sigma")),
+            one_of("direction", ("above", "below"), _REPORT),
+            one_of("measure", ("client_index", "collaborator_index", "gap"), _REPORT),
+            within({"value": (-100, 100), "centre": (-100, 100), "sigma": (0, None)}, key, _REPORT),
+            _certain(key, ("sigma",)),
+            no_row(
+                "a signal is about a month that the scorecard shows",
+                _LEAK,
+                where=f"NOT EXISTS (SELECT 1 FROM {schema}.scorecard AS s WHERE s.unit_id = subselect.unit_id "
+                "AND s.period = subselect.period AND s.status = 'ok')",
+                show=key,
+            ),
+        ),
+    )
+
+
+def _shrunk_suite(schema: str) -> TableSuite:
+    key = ("unit_id", "period", "measure")
+    numbers = ("value", "shrinkage", "shrunk", "shrunk_se", "shrunk_lower", "shrunk_upper", "rank", "ranked")
+    return TableSuite(
+        suite="published.shrunk_indices",
+        table="shrunk_indices",
+        keys=key,
+        columns=(*key, *numbers),
+        expectations=(
+            *_keyed(key, ()),
+            one_of("measure", ("client_index", "collaborator_index", "gap", "symmetry_index"), _REPORT),
+            within(
+                {
+                    **dict.fromkeys(("shrunk", "shrunk_lower", "shrunk_upper"), (-100, 100)),
+                    "shrinkage": (-TOLERANCE, 1 + TOLERANCE),
+                    "rank": (1, None),
+                },
+                key,
+                _REPORT,
+            ),
+            _ordered(key, ("shrunk",), "value between its two bounds"),
+            _certain(key, ("shrunk_se",)),
+            no_row(
+                "a unit that the scorecard does not show has no shrunken figure and no rank",
+                _LEAK,
+                where=f"({' OR '.join(f'{name} IS NOT NULL' for name in numbers)}) AND NOT EXISTS (SELECT 1 FROM "
+                f"{schema}.scorecard AS s WHERE s.unit_id = subselect.unit_id AND s.period = subselect.period "
+                "AND s.status = 'ok')",
+                show=key,
+            ),
+            no_row(
+                "no rank is below the number ranked",
+                _REPORT,
+                where="rank > ranked",
+                show=[*key, "rank", "ranked"],
             ),
         ),
     )

@@ -37,7 +37,12 @@ PARAMETERS = {
     "welcome_days": (0.0, None),
     "proactive_months": (0.0, None),
     "monthly_hours": (0.0, None),
+    "rupture_q": (0.0, 1.0),
 }
+"""Every named number with the range it lies in: above the first, up to the second."""
+
+PARAMETERS_UNSAID = {"rupture_q": 0.05}
+"""What a folder of definitions need not say, because it was written before the parameter existed or agrees with it."""
 
 
 class _Row(BaseModel):
@@ -256,7 +261,7 @@ def load_definitions(folder: Path) -> Definitions:
         columns = list(FILES[name][0].model_fields)
         return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=columns)
 
-    parameters = {line.row.name: line.row.value for line in tables["parameters"].lines}
+    parameters = PARAMETERS_UNSAID | {line.row.name: line.row.value for line in tables["parameters"].lines}
     return Definitions(
         name=folder.name,
         folder=folder,
@@ -444,7 +449,7 @@ def _check_weights(tables: dict[str, _Table]) -> Iterator[Problem]:
 
 def _check_parameters(table: _Table) -> Iterator[Problem]:
     given = table.ids("name")
-    for name in sorted(set(PARAMETERS) - set(given)):
+    for name in sorted(set(PARAMETERS) - set(PARAMETERS_UNSAID) - set(given)):
         yield Problem(table.file, 1, f"the parameter {name} is missing; add a line {name},…")
     for name, line in given.items():
         if name not in PARAMETERS:

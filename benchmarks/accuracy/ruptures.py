@@ -109,7 +109,7 @@ def measure(companies: int, say: Callable[[str], None]) -> Tally:
         tally.naive_found.add(naive & large, large)
         knowing = _oracle(gap, made.gap_se, parameters)
         tally.oracle.add_ratio(int((flagged & real).sum()), int((knowing & real).sum()))
-        episodes = rupture_episodes(tests, pairs, chosen).filter(pl.col("pair_id").is_null())
+        episodes = rupture_episodes(tests, pairs, chosen, parameters).filter(pl.col("pair_id").is_null())
         _count_episodes(episodes, real, tally)
         _count_onsets(episodes, made, error, parameters, tally)
         if number % 20 == 0:

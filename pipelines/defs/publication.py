@@ -17,7 +17,14 @@ from pipelines.defs.resources import POOL, Workspace
 from pipelines.defs.retries import trying_again
 from pipelines.extracts.deliveries import live_receipts
 from pipelines.publication.inputs import code_version, settled_definitions, settled_inputs
-from pipelines.publication.publish import PUBLISHED_TABLES, mark_audited, new_publication_id, publish, write_candidate
+from pipelines.publication.publish import (
+    PUBLISHED_TABLES,
+    STATISTICS_TABLES,
+    mark_audited,
+    new_publication_id,
+    publish,
+    write_candidate,
+)
 from pipelines.settings import Settings
 
 GATE = "publication_gate"
@@ -49,7 +56,10 @@ def _facts(settings: Settings) -> dict[str, object]:
 
 @dg.asset(
     key=CANDIDATE_KEY,
-    deps=[dg.AssetKey(["scorecard", name]) for name in PUBLISHED_TABLES],
+    deps=[
+        *(dg.AssetKey(["scorecard", name]) for name in PUBLISHED_TABLES),
+        *(dg.AssetKey(["statistics", name]) for name in STATISTICS_TABLES),
+    ],
     group_name="publication",
     owners=[OWNER],
     kinds={"duckdb"},

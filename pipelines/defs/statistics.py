@@ -1,4 +1,4 @@
-"""The statistics stage: the windowed (n, s1, s2) become scores, pairs and indices, each with its error."""
+"""The statistics stage: the windowed (n, s1, s2) become scores, indices, ruptures and all that rests on them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,14 +13,18 @@ from pipelines.defs.resources import POOL, Workspace
 from pipelines.defs.retries import trying_again
 from pipelines.publication.inputs import settled_definitions
 from pipelines.settings import Settings
-from pipelines.statistics.indicators import Definitions, indicator_scores
-from pipelines.statistics.indices import Parameters, pair_scores, unit_indices
+from pipelines.statistics.compute import Inputs, every_table
+from pipelines.statistics.indicators import Definitions
+from pipelines.statistics.tables import PUBLISHED
 
 OWNER = "team:people-analytics"
 TABLES = {
     "indicator_scores": "Value, score and 95 % interval of each indicator by unit, month and population.",
     "pair_scores": "Client face beside collaborator face, and their gap, for each pair of a mirror.",
     "unit_indices": "Client and collaborator index, gap, symmetry index and quadrant of each unit and month.",
+    "rupture_tests": "Test of every gap against the threshold: p, adjusted p and whether it is a rupture.",
+    "shrunk_pairs": "Scores of both faces of every pair, drawn towards the mean of the unit's parent.",
+    **{name: table.description for name, table in PUBLISHED.items()},
 }
 
 
@@ -40,7 +44,7 @@ TABLES = {
     ],
 )
 def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
-    """Score every unit and month, with intervals, and hide what stands for too few people."""
+    """Compute every figure with its error, and hide what stands for too few people."""
     with trying_again(context):
         frames = _compute(context, workspace.settings())
     for name, frame in frames.items():
@@ -48,34 +52,59 @@ def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Itera
 
 
 def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str, pl.DataFrame]:
-    """Score what the windows hold, and write the three tables."""
+    """Read what the stage works from, compute, and write every table."""
     company = settled_definitions(settings)
     definitions = Definitions(
         company.indicators, company.goalposts, company.windows, company.mirror_pairs, company.weights
     )
-    parameters = Parameters(bar=company.parameters["bar"], coverage=company.parameters["coverage"])
-    say(context, "Computing scores, gaps and indices with their intervals")
     with duckdb.connect(str(settings.warehouse_path)) as connection:
-        windows = connection.sql("select * from indicators.indicator_windows").pl()
-        units = connection.sql("select unit_id, period, unit_level, parent_unit_id from indicators.unit_months").pl()
-        scores = indicator_scores(windows, definitions, units, settings.min_respondents)
-        pairs = pair_scores(scores, definitions, units)
-        indices = unit_indices(pairs, scores, definitions, units, parameters)
-        connection.execute("create schema if not exists statistics")
-        frames = {"indicator_scores": scores, "pair_scores": pairs, "unit_indices": indices}
-        for name, frame in frames.items():
-            connection.register("frame", frame.to_arrow())
-            connection.execute(f"create or replace table statistics.{name} as select * from frame")
-            connection.unregister("frame")
+        inputs = Inputs(
+            windows=connection.sql("select * from indicators.indicator_windows").pl(),
+            units=connection.sql("select unit_id, period, unit_level, parent_unit_id from indicators.unit_months").pl(),
+        )
+        frames = every_table(
+            inputs,
+            definitions,
+            company.parameters,
+            settings.min_respondents,
+            lambda what: say(context, f"Computing {what}"),
+        )
+        _write(connection, frames)
     return frames
 
 
+def _write(connection: duckdb.DuckDBPyConnection, frames: dict[str, pl.DataFrame]) -> None:
+    """Replace the tables of the schema `statistics`, with the comments of those that are published."""
+    connection.execute("create schema if not exists statistics")
+    for name, frame in frames.items():
+        connection.register("frame", frame.to_arrow())
+        connection.execute(f"create or replace table statistics.{name} as select * from frame")
+        connection.unregister("frame")
+        if name in PUBLISHED:
+            table = PUBLISHED[name]
+            _comment(connection, f"table statistics.{name}", table.description)
+            for column, words in table.columns.items():
+                _comment(connection, f"column statistics.{name}.{column}", words)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, what: str, words: str) -> None:
+    # COMMENT ON takes no parameter, so the text is quoted here.
+    quoted = words.replace("'", "''")
+    connection.execute(f"comment on {what} is '{quoted}'")
+
+
 def _metadata(frame: pl.DataFrame) -> dict[str, Any]:
-    statuses = dict(frame.group_by("status").len().sort("status").iter_rows())
-    periods = frame["period"].unique().sort()
-    return {
-        "dagster/row_count": frame.height,
-        "rows by status": dg.MetadataValue.md(counts_table("status", statuses)),
-        "units": frame["unit_id"].n_unique(),
-        "months touched": f"{periods[0]:%Y-%m} to {periods[-1]:%Y-%m} ({len(periods)})" if len(periods) else "none",
-    }
+    """What a person looks for: rows, what is shown and hidden, units, months."""
+    found: dict[str, Any] = {"dagster/row_count": frame.height}
+    if "status" in frame.columns:
+        statuses = dict(frame.group_by("status").len().sort("status").iter_rows())
+        found["rows by status"] = dg.MetadataValue.md(counts_table("status", statuses))
+    if "unit_id" in frame.columns:
+        found["units"] = frame["unit_id"].n_unique()
+    month = next((name for name in ("period", "start_period") if name in frame.columns), None)
+    if month is not None:
+        periods = frame[month].drop_nulls().unique().sort()
+        found["months touched"] = (
+            f"{periods[0]:%Y-%m} to {periods[-1]:%Y-%m} ({len(periods)})" if len(periods) else "none"
+        )
+    return found

@@ -16,6 +16,8 @@ from typing import Any
 
 import duckdb
 
+from pipelines.statistics.tables import PUBLISHED
+
 # What the drivers that BI tools ship today (1.2 and later) can open, and 2.0 as well.
 STORAGE_VERSION = "v1.2.0"
 
@@ -29,6 +31,8 @@ PUBLISHED_TABLES = {
     "dim_pair": ("sort_order", "pair_id"),
     "dim_indicator": ("sort_order", "indicator_id"),
 }
+STATISTICS_TABLES = {name: table.key for name, table in PUBLISHED.items()}
+ALL_TABLES = (*PUBLISHED_TABLES, *STATISTICS_TABLES, "publications")
 
 PUBLICATIONS_COMMENT = "History of publications, the newest last: when, from what, and how much was read."
 PUBLICATIONS_COLUMNS = {
@@ -91,7 +95,8 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
     """Build the file that is to be audited, beside the published one.
 
     Args:
-        warehouse: the pipeline's DuckDB file; its schema `scorecard` holds the marts. Nobody else may hold it open.
+        warehouse: the pipeline's DuckDB file; its schemas `scorecard` and `statistics` hold the tables.
+            Nobody else may hold it open.
         candidate: the file to write; an older candidate is replaced.
         published: the file in force, whose history of publications is carried over.
         facts: the new row of `publications`, by column; period and unit figures are taken from the scorecard.
@@ -109,7 +114,8 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
     with duckdb.connect() as connection:
         connection.execute(f"attach '{_quoted(warehouse)}' as warehouse (read_only)")
         connection.execute("attach ':memory:' as build")
-        rows = {name: _copy_table(connection, name, order) for name, order in PUBLISHED_TABLES.items()}
+        rows = {name: _copy_table(connection, "scorecard", name, order) for name, order in PUBLISHED_TABLES.items()}
+        rows |= {name: _copy_table(connection, "statistics", name, order) for name, order in STATISTICS_TABLES.items()}
         rows["publications"] = _write_publications(connection, history, facts)
         connection.execute(f"attach '{_quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
         connection.execute("copy from database build to candidate")
@@ -121,17 +127,17 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _copy_table(connection: duckdb.DuckDBPyConnection, name: str, order: tuple[str, ...]) -> int:
+def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, order: tuple[str, ...]) -> int:
     connection.execute(
-        f"create table build.main.{name} as select * from warehouse.scorecard.{name} order by {', '.join(order)}"
+        f"create table build.main.{name} as select * from warehouse.{schema}.{name} order by {', '.join(order)}"
     )
     comments = connection.execute(
         "select null, comment from duckdb_tables() "
-        "where database_name = 'warehouse' and schema_name = 'scorecard' and table_name = $name "
+        "where database_name = 'warehouse' and schema_name = $schema and table_name = $name "
         "union all "
         "select column_name, comment from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = 'scorecard' and table_name = $name",
-        {"name": name},
+        "where database_name = 'warehouse' and schema_name = $schema and table_name = $name",
+        {"schema": schema, "name": name},
     ).fetchall()
     for column, comment in comments:
         _comment(connection, name, column, comment)
@@ -226,7 +232,7 @@ def _write_parquet(source: Path, folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with duckdb.connect(str(source), read_only=True) as connection:
-        for name in (*PUBLISHED_TABLES, "publications"):
+        for name in ALL_TABLES:
             connection.execute(f"copy {name} to '{_quoted(folder / name)}.parquet' (format parquet)")
     for path in folder.iterdir():
         _sync(path)

@@ -135,18 +135,22 @@ def adjusted_p(name: str, group: list[pl.Expr]) -> pl.Expr:
     return raw.cum_min(reverse=True).over(group, order_by=name)
 
 
-def rupture_episodes(tests: pl.DataFrame, pair_scores: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
+def rupture_episodes(
+    tests: pl.DataFrame, pair_scores: pl.DataFrame, definitions: Definitions, parameters: RuptureParameters
+) -> pl.DataFrame:
     """Months of rupture joined into episodes: start, end, onset, peak, mean size, open or closed.
 
     tests: as `rupture_tests` returns it. pair_scores: status by unit, period and pair. definitions: the pairs, the
-    weights and the windows in force. Returns the columns of `RUPTURES`, sorted by unit, pair (null first) and start.
+    weights and the windows in force. parameters: as for the tests. Returns the columns of `RUPTURES`, sorted by unit,
+    pair (null first) and start.
 
     Successive scored months with a rupture on one side are one episode; a month without figure neither ends nor
     prolongs it. It is open (`end_period` null) when it holds the series' last scored month and the unit still exists
     in the last month of the record. `start_period` and `end_period` are the first and last flagged month.
 
     `onset_period` is where the gap is estimated to have changed: a window of w months shows a step only little by
-    little, so the series, up to the peak of the episode, is fitted by a level and a step smeared by the windows of
+    little, so the series, from the end of an earlier episode that healed (the gap came back within δ or changed
+    sides) up to the peak of this one, is fitted by a level and a step smeared by the windows of
     the pairs that it rests on, by least squares weighted with 1/se², for each month the step may have come in; the
     best is the onset. Earliest and latest are the months whose fit is within 3.84 · (mean window) of the best: the
     profile likelihood's 95 %, widened because successive windows share answers. All three are null where a step fits
@@ -178,14 +182,36 @@ def rupture_episodes(tests: pl.DataFrame, pair_scores: pl.DataFrame, definitions
         mean_gap=pl.col("gap").mean(),
         smallest_q=pl.col("q_value").min(),
     )
-    episodes = episodes.with_columns(
+    episodes = _since_healed(episodes, scored, parameters.delta).with_columns(
         end_period=pl.when(~pl.col("is_open")).then(pl.col("last_period")),
-        after=pl.col("last_period").shift(1).over(_SERIES, order_by="start_period"),
         episode=pl.int_range(pl.len(), dtype=pl.Int64),
     )
     result = episodes.join(_onsets(episodes, scored, _window_shares(episodes, pair_scores, definitions)), on="episode")
     return result.select(pl.col(name).cast(dtype) for name, dtype in RUPTURES.items()).sort(
         "unit_id", "pair_id", "start_period"
+    )
+
+
+def _since_healed(episodes: pl.DataFrame, scored: pl.DataFrame, delta: float) -> pl.DataFrame:
+    """Add `after`: the last month of the newest earlier episode that healed; null where there is none.
+
+    An episode healed when between it and the next the gap came back within δ, or parted on the other side. A gap that
+    stayed beyond δ and was only unsure for a month did not heal, and the next episode is the same change still.
+    """
+    between = scored.group_by([*_SERIES, "run"]).agg(
+        highest=pl.col("gap").max(), lowest=pl.col("gap").min(), other=pl.col("is_rupture").any()
+    )
+    nearest = pl.when(pl.col("side") == SIDES[0]).then(pl.col("lowest")).otherwise(-pl.col("highest"))
+    previous = pl.col("last_period").shift(1).over(_SERIES, order_by="start_period")
+    return (
+        episodes.with_columns(_before=pl.col("run") - 1, _previous=previous)
+        .join(
+            between.rename({"run": "_before"}), on=[*_SERIES, "_before"], how="left", nulls_equal=True, validate="1:1"
+        )
+        .with_columns(_healed=(pl.col("other") | (nearest < delta)).fill_null(False))
+        .with_columns(after=pl.when("_healed").then("_previous").forward_fill().over(_SERIES, order_by="start_period"))
+        .drop("_before", "_previous", "_healed", "highest", "lowest", "other")
+        .sort("unit_id", "pair_id", "start_period")
     )
 
 

@@ -222,7 +222,7 @@ def _together(rows: pl.DataFrame) -> dict[str, dict[str, Array]]:
     for i, j in ((0, 1), (1, 0)):
         kept[i, i] = (own[i] * total[j] - shared**2) / determinant
         kept[i, j] = shared * error[i] ** 2 / determinant
-    kept = np.where(told, kept, np.eye(2)[:, :, None])
+    kept = np.where(told, kept, np.eye(2)[:, :, None]) + np.where(np.isnan(value[0]), np.nan, 0.0)
     away = value - centre
     shrunk = centre + np.einsum("ijn,jn->in", kept, away)
     # Var of the truth given the figures is ΛS; what the centres lack in certainty comes in through I - Λ.

@@ -1,8 +1,11 @@
 """Signals: Shewhart's rules on a unit's own history (method §5). They say "look here", never "this is a rupture"."""
 
+import math
+
 import polars as pl
 
 from pipelines.confidentiality.suppression import OK
+from pipelines.statistics.indicators import Definitions
 
 SIGNALS: dict[str, pl.DataType] = {
     "unit_id": pl.String(),
@@ -27,11 +30,28 @@ HISTORY = 8
 _SERIES = ["unit_id", "measure"]
 
 
+def window_of_index(definitions: Definitions) -> int:
+    """Mean window (months, rounded up) of what an index is made of, by the weights of pairs and mirrors.
+
+    Months closer than that share most of their answers.
+    """
+    months = dict(definitions.windows.select("indicator_id", "window_months").iter_rows())
+    weights = {(scope, name): w for scope, name, w in definitions.weights.select("scope", "id", "weight").iter_rows()}
+    total = whole = 0.0
+    for pair, mirror, *faces in definitions.mirror_pairs.select(
+        "pair_id", "mirror", "client_indicator_id", "collaborator_indicator_id"
+    ).iter_rows():
+        weight = weights.get(("pair", pair), 0.0) * weights.get(("mirror", mirror), 0.0)
+        whole += weight
+        total += weight * sum(months.get(face, 1) for face in faces) / len(faces)
+    return math.ceil(total / whole) if whole > 0 else 1
+
+
 def signals(unit_indices: pl.DataFrame, window_months: int) -> pl.DataFrame:
     """Months in which a unit's index or gap leaves what its own past leads one to expect.
 
-    unit_indices: as the function of that name returns it (points of 0-100). window_months: the longest window that
-    carries weight in an index; months closer than that share answers. Returns the columns of `SIGNALS`, sorted by
+    unit_indices: as the function of that name returns it (points of 0-100). window_months: as
+    `window_of_index` gives it; months closer than that share answers. Returns the columns of `SIGNALS`, sorted by
     unit, measure, period and rule; one row per month and rule that fires.
 
     `beyond_3_sigma` (Shewhart 1931; Western Electric rule 1): the month lies more than 3σ from the mean of all the

@@ -127,6 +127,61 @@ def _indicator_row(unit: str, period: str, indicator: str) -> dict[str, Any]:
     return row
 
 
+def _rupture_row(unit: str, pair: str | None) -> dict[str, Any]:
+    return {
+        "unit_id": unit,
+        "unit_level": "team",
+        "pair_id": pair,
+        "side": "client",
+        "start_period": "2025-01-01",
+        "end_period": None,
+        "is_open": True,
+        "months": 2,
+        "onset_period": None if pair else "2025-01-01",
+        "onset_earliest": None if pair else "2024-12-01",
+        "onset_latest": None if pair else "2025-01-01",
+        "peak_period": "2025-02-01",
+        "peak_gap": 25.0,
+        "peak_gap_lower": 18.0,
+        "peak_gap_upper": 32.0,
+        "mean_gap": 22.0,
+        "smallest_q": 0.001,
+    }
+
+
+def _signal_row(unit: str) -> dict[str, Any]:
+    return {
+        "unit_id": unit,
+        "period": "2025-02-01",
+        "measure": "gap",
+        "rule": "beyond_3_sigma",
+        "direction": "above",
+        "value": 25.0,
+        "centre": 5.0,
+        "sigma": 3.0,
+    }
+
+
+def _shrunk_row(unit: str, period: str, measure: str) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "unit_id": unit,
+        "period": period,
+        "measure": measure,
+        "value": 10.0,
+        "shrinkage": 0.6,
+        "shrunk": 8.0,
+        "shrunk_se": 2.0,
+        "shrunk_lower": 4.0,
+        "shrunk_upper": 12.0,
+        "rank": 1,
+        "ranked": 40,
+    }
+    if unit == UNITS[1]:
+        row.update(dict.fromkeys(("value", "shrinkage", "shrunk", "shrunk_se", "shrunk_lower", "shrunk_upper")))
+        row.update(rank=None, ranked=None)
+    return row
+
+
 INDICATORS = {
     "client_trust": ("perception", "mean", "survey_mean", "client"),
     "collaborator_trust": ("perception", "mean", "survey_mean", "collaborator"),
@@ -142,6 +197,9 @@ def _published_rows() -> dict[str, list[dict[str, Any]]]:
         "scorecard": [_scorecard_row(*moment) for moment in moments],
         "scorecard_pairs": [_pair_row(*moment, pair) for moment in moments for pair in ("trust", "responsiveness")],
         "scorecard_indicators": [_indicator_row(*moment, name) for moment in moments for name in INDICATORS],
+        "ruptures": [_rupture_row(unit, pair) for unit in (*UNITS[3:12], "u26") for pair in (None, "trust")],
+        "signals": [_signal_row(unit) for unit in (*UNITS[3:12], "u26")],
+        "shrunk_indices": [_shrunk_row(*moment, name) for moment in moments for name in ("gap", "client_index")],
         "dim_unit": [
             {
                 "unit_id": unit,
@@ -206,14 +264,29 @@ def _published_rows() -> dict[str, list[dict[str, Any]]]:
     }
 
 
-_DATES = {"period", "period_end", "valid_from", "valid_to"}
+_DATES = {
+    *("period", "period_end", "valid_from", "valid_to", "start_period", "end_period", "peak_period"),
+    *("onset_period", "onset_earliest", "onset_latest"),
+}
 _TEXTS = {
     *("status", "quadrant", "variance_source", "topic", "client_status", "collaborator_status", "mirror", "measure"),
     *("unit_id", "unit_name", "unit_level", "parent_unit_id", "parent_unit_name", "pair_id", "population", "side"),
     *("indicator_id", "client_indicator_id", "collaborator_indicator_id", "label_en", "label_fr", "kind", "protects"),
-    "unit_of_measure",
+    *("unit_of_measure", "rule", "direction"),
 }
-_WHOLE = {"pairs_scored", "people", "window_months", "min_n", "depth", "year", "month", "sort_order"}
+_WHOLE = {
+    "pairs_scored",
+    "people",
+    "window_months",
+    "min_n",
+    "depth",
+    "year",
+    "month",
+    "sort_order",
+    "months",
+    "rank",
+    "ranked",
+}
 
 
 def _type(name: str) -> str:

@@ -12,6 +12,7 @@ import pytest
 from pipelines.publication.publish import (
     PUBLICATIONS_COLUMNS,
     PUBLISHED_TABLES,
+    STATISTICS_TABLES,
     NotAuditedError,
     PublishedFileError,
     last_publication,
@@ -26,13 +27,16 @@ from pipelines.publication.publish import (
 def warehouse(tmp_path: Path) -> Path:
     path = tmp_path / "warehouse.duckdb"
     with duckdb.connect(str(path)) as connection:
-        connection.execute("create schema scorecard")
-        for name, keys in PUBLISHED_TABLES.items():
-            columns = ", ".join(f"{'date ' if key == 'period' else ''}'2026-10-01' as {key}" for key in keys)
+        for schema, name, keys in (
+            *(("scorecard", *item) for item in PUBLISHED_TABLES.items()),
+            *(("statistics", *item) for item in STATISTICS_TABLES.items()),
+        ):
+            connection.execute(f"create schema if not exists {schema}")
+            columns = ", ".join(f"{'date ' if key.endswith('period') else ''}'2026-10-01' as {key}" for key in keys)
             extra = "" if "unit_id" in keys else ", 'a' as unit_id"
-            connection.execute(f"create table scorecard.{name} as select {columns}{extra}, 1.5 as figure")
-            connection.execute(f"comment on table scorecard.{name} is 'It''s {name}'")
-            connection.execute(f"comment on column scorecard.{name}.figure is 'a figure; of {name}'")
+            connection.execute(f"create table {schema}.{name} as select {columns}{extra}, 1.5 as figure")
+            connection.execute(f"comment on table {schema}.{name} is 'It''s {name}'")
+            connection.execute(f"comment on column {schema}.{name}.figure is 'a figure; of {name}'")
     return path
 
 
@@ -57,7 +61,7 @@ def test_comments_rows_and_history_travel(warehouse: Path, tmp_path: Path) -> No
         rows = write_candidate(warehouse, candidate, published, facts(fingerprint))
         mark_audited(candidate, passed=True)
         parquet = publish(candidate, published)
-    assert rows == dict.fromkeys(PUBLISHED_TABLES, 1) | {"publications": 2}
+    assert rows == dict.fromkeys((*PUBLISHED_TABLES, *STATISTICS_TABLES), 1) | {"publications": 2}
     newest = last_publication(published)
     assert newest is not None
     assert newest["inputs_fingerprint"] == "second00"

@@ -72,7 +72,7 @@ def episodes(tiny: Any, rows: list[dict[str, Any]], window: int = 1) -> pl.DataF
     chosen = Definitions(
         definitions.indicators, definitions.goalposts, lengths, definitions.mirror_pairs, definitions.weights
     )
-    return rupture_episodes(judged(*rows), pairs, chosen)
+    return rupture_episodes(judged(*rows), pairs, chosen, PARAMETERS)
 
 
 def test_the_p_value_by_hand() -> None:
@@ -159,6 +159,15 @@ def test_onset_is_the_change_and_not_the_first_flag(tiny: Any, window: int) -> N
         assert row["start_period"] > month(11)
 
 
+def test_a_rupture_that_was_only_unsure_for_a_month_keeps_its_onset(tiny: Any) -> None:
+    """12 points with an error of 2 is no rupture and no healing either; 2 points is a healing."""
+    unsure = episodes(tiny, series([0, 0, 0, 0, 30, 30, 12, 30, 30]))
+    assert unsure["start_period"].to_list() == [month(4), month(7)]
+    assert unsure["onset_period"].to_list() == [month(4), month(4)]
+    healed = episodes(tiny, series([0, 0, 0, 0, 30, 30, 2, 2, 30, 30]))
+    assert healed["onset_period"].to_list() == [month(4), month(8)]
+
+
 def test_a_rupture_as_old_as_the_record_has_no_onset(tiny: Any) -> None:
     (row,) = episodes(tiny, series([25.0, 26.0, 24.0, 25.0])).rows(named=True)
     assert row["start_period"] == month(0)
@@ -170,7 +179,7 @@ def test_nothing_to_test_gives_empty_frames(tiny: Any) -> None:
     pairs = pl.DataFrame(schema=PAIR_SCORES)
     tests = rupture_tests(pl.DataFrame(schema=UNIT_INDICES), pairs, units, PARAMETERS)
     assert (tests.height, dict(tests.schema)) == (0, RUPTURE_TESTS)
-    found = rupture_episodes(tests, pairs, tiny.definitions())
+    found = rupture_episodes(tests, pairs, tiny.definitions(), PARAMETERS)
     assert (found.height, dict(found.schema)) == (0, RUPTURES)
 
 

@@ -153,7 +153,7 @@ def test_hidden_units_have_neither_figure_nor_rank() -> None:
     own = found.filter(pl.col("unit_id") == "u0")
     assert own.height == 4
     assert own.select(
-        pl.all_horizontal(pl.col("value", "shrunk", "shrunk_se", "rank", "ranked").is_null()).all()
+        pl.all_horizontal(pl.col("value", "shrinkage", "shrunk", "shrunk_se", "rank", "ranked").is_null()).all()
     ).item()
     assert set(found["ranked"].drop_nulls().to_list()) == {3}
 
