@@ -359,7 +359,9 @@ def _draws(panel: _Panel, rows: Places, pairs: Array, mirrors: Array, rng: np.ra
     return drawn
 
 
-def _drawn_side(panel: _Panel, side: str, rows: Places, pairs: Array, mirrors: Array, rng: np.random.Generator) -> Array:
+def _drawn_side(
+    panel: _Panel, side: str, rows: Places, pairs: Array, mirrors: Array, rng: np.random.Generator
+) -> Array:
     """One side's index (draws, rows), each drawn within the error that it has under the weights of its draw."""
     own = panel.sides[side]
     shape = len(pairs), len(rows)
