@@ -137,7 +137,7 @@ def unit_indices(
     if twice.height:
         first = twice.select(_UNIT).row(0)
         raise ValueError(f"units holds {first} {twice.height} times or more; its key is unit_id, period.")
-    mirrors = _mirrors(pair_scores, indicator_scores, definitions)
+    mirrors = mirror_means(pair_scores, indicator_scores, definitions)
     wide = _wide(mirrors)
     joined = (
         units.select(*_UNIT, pl.col("unit_level").cast(pl.String))
@@ -221,7 +221,7 @@ def _weights(definitions: Definitions, scope: str, id_name: str, weight_name: st
     )
 
 
-def _mirrors(pair_scores: pl.DataFrame, indicator_scores: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
+def mirror_means(pair_scores: pl.DataFrame, indicator_scores: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
     """One row per unit, period and mirror: both means over its scored pairs, their errors, and the weights."""
     faces = definitions.mirror_pairs.select(
         pl.col("pair_id", "client_indicator_id", "collaborator_indicator_id").cast(pl.String)

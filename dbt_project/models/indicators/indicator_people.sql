@@ -9,6 +9,7 @@
 */
 {% set observations = [
     'obs_survey',
+    'obs_beliefs',
     'obs_composites',
     'obs_participation',
     'obs_cases',

@@ -123,7 +123,8 @@ recorded as (
     ) as told
 ),
 
--- From when on proactive attention can be told, and which questions have answers at all (what makes a composite).
+-- From when on proactive attention can be told, which questions have answers at all (what makes a composite), which are
+-- estimated, and which themes occur (each has its row everywhere).
 scope as (
     select {{ rows_hash(['told.side', 'told.subject', 'told.since']) }} as content
     from (
@@ -147,6 +148,27 @@ scope as (
             cast(null as date) as since
         from {{ ref('fct_survey_answer') }}
         where perspective = 'own' and unit_id is not null
+        union all
+        select distinct
+            'estimate' as side,
+            dimension as subject,
+            cast(null as date) as since
+        from {{ ref('fct_survey_answer') }}
+        where perspective = 'estimate' and side = 'collaborator' and unit_id is not null
+        union all
+        select distinct
+            'client' as side,
+            'theme ' || coalesce(theme, '') as subject,
+            cast(null as date) as since
+        from {{ ref('fct_case') }}
+        where kind = 'complaint' and unit_id is not null
+        union all
+        select distinct
+            'collaborator' as side,
+            'theme ' || coalesce(theme, '') as subject,
+            cast(null as date) as since
+        from {{ ref('fct_internal_request') }}
+        where kind = 'irritant' and unit_id is not null
     ) as told
 ),
 
@@ -202,7 +224,8 @@ contents as (
         'cases opened' as source,
         {{ month_start('opened_on') }} as period,
         {{ rows_hash([
-            'unit_id', 'client_id', 'kind', 'opened_on', 'first_reply_hours', 'resolution_hours', 'reopen_count'
+            'unit_id', 'client_id', 'kind', 'theme', 'opened_on', 'first_reply_hours', 'resolution_hours',
+            'reopen_count'
         ]) }} as content
     from {{ ref('fct_case') }}
     where unit_id is not null
@@ -224,6 +247,14 @@ contents as (
         ]) }} as content
     from {{ ref('fct_survey_answer') }}
     where perspective = 'own' and unit_id is not null
+    group by {{ month_start('answered_on') }}
+    union all
+    select
+        'estimates' as source,
+        {{ month_start('answered_on') }} as period,
+        {{ rows_hash(['role', 'response_id', 'respondent_id', 'unit_id', 'dimension', 'score']) }} as content
+    from {{ ref('fct_survey_answer') }}
+    where perspective = 'estimate' and side = 'collaborator' and unit_id is not null
     group by {{ month_start('answered_on') }}
     union all
     select
@@ -352,7 +383,7 @@ contents as (
         'requests opened' as source,
         {{ month_start('opened_on') }} as period,
         {{ rows_hash([
-            'unit_id', 'population', 'employee_id', 'kind', 'opened_on', 'first_reply_hours', 'resolution_hours',
+            'unit_id', 'population', 'employee_id', 'kind', 'theme', 'opened_on', 'first_reply_hours', 'resolution_hours',
             'reopen_count', 'put_into_use'
         ]) }} as content
     from {{ ref('fct_internal_request') }}

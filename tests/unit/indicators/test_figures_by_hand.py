@@ -287,3 +287,73 @@ class TestFeeds:
 
     def test_people_fed_are_the_most_of_any_month(self, window: Window) -> None:
         assert window("client_values", "a", "06").people == 10
+
+
+class TestBeliefs:
+    def test_what_staff_believe_stands_beside_what_clients_say(self, window: Window) -> None:
+        cell = window("belief.collaborator.satisfaction", "a", "04")
+        assert (cell.n, cell.s1, cell.s2, cell.people) == (1, 100, 10_000, 1)
+        cell = window("belief.client.satisfaction", "a", "04")
+        assert (cell.n, cell.s1, cell.s2, cell.people) == (1, 75, 5625, 1), "plain mean, and no answer on a moment"
+
+    def test_managers_are_told_apart(self, window: Window) -> None:
+        assert figures(window("belief.manager.satisfaction", "b", "05")) == (1, 50, 1)
+        assert window("belief.collaborator.satisfaction", "b", "05") is None
+        assert figures(window("belief.collaborator.satisfaction", "c", "06")) == (1, 100, 1)
+
+    def test_what_nobody_estimates_is_not_kept_twice(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        kept = "select distinct indicator_id from indicators.indicator_people where indicator_id like 'belief.%'"
+        assert {row[0].split(".")[2] for row in warehouse.execute(kept).fetchall()} == {"satisfaction"}
+
+    def test_one_window_for_all_roles(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        lengths = warehouse.execute(
+            "select distinct topic, count(distinct window_months), count(*) from indicators.indicators_in_force "
+            "where measure = 'belief' group by topic"
+        ).fetchall()
+        assert len(lengths) == 15, "eleven dimensions, recommendation, satisfaction, effort, reviews"
+        assert {row[1:] for row in lengths} == {(1, 3)}
+
+
+class TestThemes:
+    """Complaints: 1 April c1 in b about billing, 5 April c2 in a about delivery. Irritants: 2 May e1 in a about tools,
+    1 June in b from the box on the wall, without a theme."""
+
+    @pytest.fixture
+    def theme(self, warehouse: duckdb.DuckDBPyConnection) -> Callable[..., Any]:
+        def find(side: str, theme: str, unit: str, month: str) -> Any:
+            rows = warehouse.execute(
+                "select n, s1, people_exposed, people_raising, n_in_month, s1_in_month from indicators.theme_windows "
+                "where side = ? and theme = ? and unit_id = ? and period = ?",
+                [side, theme, unit, f"2025-{month}-01"],
+            ).fetchall()
+            assert len(rows) <= 1
+            return rows[0] if rows else None
+
+        return find
+
+    def test_events_exposure_and_people(self, theme: Callable[..., Any]) -> None:
+        # Team a from February to April: c1 for two months, c2 from 15 February on.
+        assert theme("client", "delivery", "a", "04") == (pytest.approx(2 + 2.5), 1, 2, 1, 1, 1)
+        assert theme("client", "billing", "a", "04") == (pytest.approx(2 + 2.5), 0, 2, 0, 1, 0), "none is a figure too"
+        # Three months on, April has left the window, and c1 served by b has raised nothing since.
+        assert theme("client", "billing", "b", "06")[1] == 1
+        assert theme("client", "billing", "b", "06")[5] == 0
+
+    def test_the_hierarchy_of_the_month_and_the_unknown_person(self, theme: Callable[..., Any]) -> None:
+        # Site s from March to May: e1, e2 up to 10 April, e5; team b has nobody in March and is in s2 from then on.
+        assert theme("collaborator", "tools", "s", "05")[1:4] == (1, 3, 1)
+        assert theme("collaborator", "unspecified", "s2", "06")[1:4] == (1, 2, 0), "counted, but not as a person"
+        assert theme("collaborator", "tools", "c", "06")[1] == theme("collaborator", "unspecified", "c", "06")[1] == 1
+
+    def test_themes_add_up_to_the_rate(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        apart = warehouse.execute(
+            "select count(*), count(*) filter (abs(events - s1) > 1e-9 or people_exposed <> people) from ("
+            "select unit_id, period, side, sum(s1) as events, any_value(people_exposed) as people_exposed "
+            "from indicators.theme_windows group by all) as themes "
+            "join indicators.indicator_windows as rates on themes.unit_id = rates.unit_id "
+            "and themes.period = rates.period and rates.population = 'all' and rates.indicator_id = "
+            "case when side = 'client' then 'client_irritants' else 'collaborator_irritants' end"
+        ).fetchone()
+        assert apart is not None
+        assert apart[0] > 30
+        assert apart[1] == 0

@@ -97,6 +97,7 @@ def _case(
     reply: float | None,
     solved: float | None,
     reopened: int = 0,
+    theme: str | None = None,
 ) -> Row:
     return {
         "source_system": "crm",
@@ -104,6 +105,7 @@ def _case(
         "client_id": client,
         "unit_id": unit,
         "kind": kind,
+        "theme": theme,
         "first_reply_hours": reply,
         "reopen_count": reopened,
         **_opened_and_resolved(opened, solved),
@@ -121,6 +123,7 @@ def _request(
     solved: float | None,
     used: bool | None = None,
     reopened: int = 0,
+    theme: str | None = None,
 ) -> Row:
     return {
         "source_system": "helpdesk",
@@ -129,6 +132,7 @@ def _request(
         "unit_id": unit,
         "population": population,
         "kind": kind,
+        "theme": theme,
         "first_reply_hours": reply,
         "reopen_count": reopened,
         "put_into_use": used,
@@ -147,6 +151,7 @@ def _answer(
     score: float,
     moment: str | None = None,
     perspective: str = "own",
+    role: str | None = None,
 ) -> Row:
     return {
         "source_system": "survey",
@@ -154,7 +159,7 @@ def _answer(
         "question": f"{dimension}{moment or ''}{perspective}",
         "respondent_id": person,
         "side": side,
-        "role": side,
+        "role": role or side,
         "perspective": perspective,
         "unit_id": unit,
         "population": population,
@@ -232,8 +237,8 @@ CANONICAL: dict[str, list[Row]] = {
     ],
     "fct_case": [
         _case("1", "c1", "a", "request", day("03-10"), 3.0, 100.0, reopened=2),
-        _case("2", "c1", "b", "complaint", day("04-01"), 30.0, 100.0),
-        _case("3", "c2", "a", "complaint", day("04-05"), None, None),
+        _case("2", "c1", "b", "complaint", day("04-01"), 30.0, 100.0, theme="billing"),
+        _case("3", "c2", "a", "complaint", day("04-05"), None, None, theme="delivery"),
         # One day old: the reply (24 h) has matured, the resolution (120 h) has not.
         _case("4", "c3", "b", "request", day("06-29"), 2.0, 10.0),
         # Opened on the last known day: nothing has matured, though it is answered already.
@@ -303,7 +308,7 @@ CANONICAL: dict[str, list[Row]] = {
         },
     ],
     "fct_internal_request": [
-        _request("1", "e1", "a", "field", "irritant", day("05-02"), 10.0, 300.0, reopened=1),
+        _request("1", "e1", "a", "field", "irritant", day("05-02"), 10.0, 300.0, reopened=1, theme="tools"),
         _request("2", "e5", "a", "field", "suggestion", day("05-20"), 700.0, None, used=True),
         # Twenty days old: too young for the 30 days of a suggestion, old enough for the 48 hours of a first reply.
         _request("3", "e1", "a", "field", "suggestion", day("06-10"), None, None),
@@ -334,6 +339,18 @@ CANONICAL: dict[str, list[Row]] = {
         ),
         _answer("r6", "e1", "collaborator", "a", "field", day("04-10"), "satisfaction", 100.0, perspective="estimate"),
         _answer("r7", "e3", "collaborator", "b", "office", day("05-10"), "trust", 50.0),
+        _answer(
+            "r7",
+            "e3",
+            "collaborator",
+            "b",
+            "office",
+            day("05-10"),
+            "satisfaction",
+            50.0,
+            perspective="estimate",
+            role="manager",
+        ),
     ],
     "fct_indicator_feed": [
         _feed("a", "all", "client_values", 10.0, 70.0, None),
