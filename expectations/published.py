@@ -7,9 +7,10 @@ last publication stays as it is. Most failures are defects of the pipeline, not 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from expectations.gate import GateResult, run_gate
 from expectations.rules import TableSuite, no_row, one_of, present, rule, unique, which, within
@@ -117,6 +118,7 @@ def published_suites(
         _ruptures_suite(schema),
         _signals_suite(schema),
         _shrunk_suite(schema),
+        *(_statistics_suite(table, schema) for table in _STATISTICS),
     ]
 
 
@@ -419,6 +421,120 @@ def _shrunk_suite(schema: str) -> TableSuite:
                 where="rank > ranked",
                 show=[*key, "rank", "ranked"],
             ),
+        ),
+    )
+
+
+@dataclass(frozen=True)
+class _Statistics:
+    """A table of the statistics stage whose rows have a status: what its columns may hold."""
+
+    table: str
+    key: tuple[str, ...]
+    bounds: Mapping[str, tuple[Any, Any]]
+    intervals: tuple[str, ...]
+    always: tuple[str, ...]
+    """Numbers and words that an ok row always has."""
+    shown_when_insufficient: tuple[str, ...] = ()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    refers: Mapping[str, str] = field(default_factory=dict)
+
+
+_POINTS, _DIFFERENCE, _POSITIVE = (0, 100), (-100, 100), (0, None)
+
+
+def _with_bounds(names: Sequence[str], ends: tuple[Any, Any]) -> dict[str, tuple[Any, Any]]:
+    return {f"{name}{end}": ends for name in names for end in ("", "_lower", "_upper")}
+
+
+_STATISTICS = (
+    _Statistics(
+        table="swot",
+        key=("unit_id", "period", "pair_id", "side"),
+        bounds={
+            **{"score": _POINTS, "shortfall": _POINTS, "slope_p": (0, 1), "weight": (0, 1 + TOLERANCE)},
+            **dict.fromkeys(("score_se", "slope_se", "driver_importance", "priority"), _POSITIVE),
+            "priority_rank": (1, None),
+        },
+        intervals=(),
+        always=("score", "score_se", "swot", "shortfall", "priority"),
+        words={
+            "side": SIDES,
+            "trend": ("rising", "falling", "flat"),
+            "swot": ("strength", "threat", "opportunity", "weakness"),
+        },
+        refers={"pair_id": "dim_pair.pair_id"},
+    ),
+    _Statistics(
+        table="irritant_map",
+        key=("unit_id", "period", "side", "theme"),
+        bounds={**dict.fromkeys(("n", "events", "rate", "lower", "upper"), _POSITIVE), "trend_p": (0, 1)},
+        intervals=(),
+        always=("n", "events", "rate", "lower", "upper"),
+        words={"side": SIDES, "trend": ("rising", "falling", "flat")},
+    ),
+    _Statistics(
+        table="equity",
+        key=("unit_id", "period", "population_a", "population_b"),
+        bounds={
+            **_with_bounds(("index_a", "index_b"), _POINTS),
+            **_with_bounds(("difference",), _DIFFERENCE),
+            **dict.fromkeys(("index_a_se", "index_b_se", "difference_se", "pairs_scored"), _POSITIVE),
+            "weight_present": (0, 1 + TOLERANCE),
+        },
+        intervals=("index_a", "index_b", "difference"),
+        always=("index_a", "index_b", "difference", "difference_se", "people_a", "people_b"),
+        shown_when_insufficient=("pairs_scored", "weight_present"),
+    ),
+    _Statistics(
+        table="beliefs",
+        key=("unit_id", "period", "role", "dimension"),
+        bounds={
+            **_with_bounds(("estimate", "answer"), _POINTS),
+            **_with_bounds(("difference",), _DIFFERENCE),
+            **dict.fromkeys(("estimate_se", "answer_se", "difference_se", "estimates", "answers"), _POSITIVE),
+        },
+        intervals=("estimate", "answer", "difference"),
+        always=("estimate", "answer", "difference", "difference_se", "estimating_people", "answering_people"),
+    ),
+    _Statistics(
+        table="robustness",
+        key=("unit_id", "period", "variant"),
+        bounds={"symmetry_index": _POINTS, **dict.fromkeys(("rank", "rank_low", "rank_high"), (1, None))},
+        intervals=(),
+        always=("symmetry_index", "rank"),
+    ),
+)
+
+
+def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
+    key, numbers = table.key, tuple(dict.fromkeys((*table.bounds, *table.always)))
+    never = tuple(name for name in numbers if name not in table.shown_when_insufficient)
+    kept = ("weight",)  # how much a pair weighs says nothing about anybody
+    hidden = tuple(name for name in numbers if name not in kept)
+    errors = tuple(name for name in numbers if name.endswith("_se") and name not in ("slope_se",))
+    unordered = {"irritant_map": "rate < lower OR rate > upper", "robustness": "rank_low > rank OR rank > rank_high"}
+    return TableSuite(
+        suite=f"published.{table.table}",
+        table=table.table,
+        keys=key,
+        columns=tuple(dict.fromkeys((*key, "status", *numbers, *table.words))),
+        expectations=(
+            *_keyed(key, ("status",)),
+            one_of("status", STATUSES, _REPORT),
+            *(one_of(name, words, _REPORT) for name, words in table.words.items()),
+            within(table.bounds, key, _REPORT),
+            *([_ordered(key, table.intervals, "value between its two bounds")] if table.intervals else []),
+            *(
+                [no_row("bounds come in order", _REPORT, where=unordered[table.table], show=key)]
+                if table.table in unordered
+                else []
+            ),
+            _hidden(key, "status = 'suppressed'", hidden),
+            _hidden(key, "status = 'insufficient'", [name for name in never if name not in kept]),
+            _shown(key, "status = 'ok'", table.always),
+            *([_certain(key, errors)] if errors else []),
+            *_refers(key, schema, {"unit_id": "dim_unit.unit_id", "period": "dim_period.period", **dict(table.refers)}),
         ),
     )
 

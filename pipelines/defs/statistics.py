@@ -18,6 +18,7 @@ from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.tables import PUBLISHED
 
 OWNER = "team:people-analytics"
+READ = ("indicator_windows", "theme_windows", "unit_months")
 TABLES = {
     "indicator_scores": "Value, score and 95 % interval of each indicator by unit, month and population.",
     "pair_scores": "Client face beside collaborator face, and their gap, for each pair of a mirror.",
@@ -34,7 +35,7 @@ TABLES = {
     specs=[
         dg.AssetSpec(
             key=["statistics", name],
-            deps=[dg.AssetKey(["indicators", "indicator_windows"]), dg.AssetKey(["indicators", "unit_months"])],
+            deps=[dg.AssetKey(["indicators", name]) for name in READ],
             description=description,
             group_name="statistics",
             owners=[OWNER],
@@ -60,6 +61,7 @@ def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str,
     with duckdb.connect(str(settings.warehouse_path)) as connection:
         inputs = Inputs(
             windows=connection.sql("select * from indicators.indicator_windows").pl(),
+            theme_windows=connection.sql("select * from indicators.theme_windows").pl(),
             units=connection.sql("select unit_id, period, unit_level, parent_unit_id from indicators.unit_months").pl(),
         )
         frames = every_table(

@@ -5,21 +5,28 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.statistics.beliefs import beliefs
+from pipelines.statistics.equity import equity
 from pipelines.statistics.indicators import Definitions, indicator_scores
 from pipelines.statistics.indices import Parameters, pair_scores, unit_indices
+from pipelines.statistics.irritant_map import IrritantParameters, irritant_map
+from pipelines.statistics.robustness import RobustnessParameters, robustness
 from pipelines.statistics.ruptures import RuptureParameters, rupture_episodes, rupture_tests
 from pipelines.statistics.shrinkage import shrunk_indices, shrunk_pairs
 from pipelines.statistics.signals import signals, window_of_index
+from pipelines.statistics.swot import SwotParameters, swot
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What the stage reads, one frame each.
 
-    windows: as `indicators.indicator_scores` takes them. units: unit_id, period, unit_level, parent_unit_id.
+    windows: as `indicators.indicator_scores` takes them. theme_windows: as `irritant_map` does. units: unit_id,
+    period, unit_level, parent_unit_id.
     """
 
     windows: pl.DataFrame
+    theme_windows: pl.DataFrame
     units: pl.DataFrame
 
 
@@ -46,6 +53,12 @@ def every_table(
     say("ruptures, signals and shrinkage")
     beyond = RuptureParameters(parameters["delta"], parameters["rupture_q"])
     tests = rupture_tests(indices, pairs, units, beyond)
+    shrunken = shrunk_pairs(pairs, units)
+    say("strengths, weaknesses and irritants")
+    named = pl.DataFrame({"name": list(parameters), "value": list(parameters.values())})
+    swots = swot(scores, definitions, units, SwotParameters.from_frame(named), shrunken=shrunken)
+    themes = irritant_map(inputs.theme_windows, definitions, units, k, IrritantParameters.from_frame(named))
+    say("populations, beliefs and robustness")
     tables = {
         "indicator_scores": scores,
         "pair_scores": pairs,
@@ -54,6 +67,11 @@ def every_table(
         "ruptures": rupture_episodes(tests, pairs, definitions, beyond),
         "signals": signals(indices, window_of_index(definitions)),
         "shrunk_indices": shrunk_indices(indices, units),
-        "shrunk_pairs": shrunk_pairs(pairs, units),
+        "shrunk_pairs": shrunken,
+        "swot": swots,
+        "irritant_map": themes,
+        "equity": equity(scores, definitions, units, thresholds),
+        "beliefs": beliefs(inputs.windows, definitions, units, k),
+        "robustness": robustness(pairs, scores, indices, definitions, units, RobustnessParameters.from_frame(named)),
     }
     return tables

@@ -111,7 +111,9 @@ def shrink(frame: pl.DataFrame, value: str, error: str, units: Comparable, bound
     kept, lost = pl.col("shrinkage"), 1.0 - pl.col("shrinkage")
     return (
         drawn.with_columns(
-            shrunk=kept * pl.col(value) + pl.when(lost > 0).then(lost * pl.col("centre")).otherwise(0.0),
+            shrunk=(kept * pl.col(value) + pl.when(lost > 0).then(lost * pl.col("centre")).otherwise(0.0)).clip(
+                *bounds
+            ),
             shrunk_se=(
                 kept * pl.col(error) ** 2 + pl.when(lost > 0).then(lost**2 * pl.col("centre_variance")).otherwise(0.0)
             ).sqrt(),

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.statistics.beliefs import BELIEFS
+from pipelines.statistics.equity import EQUITY
+from pipelines.statistics.irritant_map import IRRITANT_MAP
+from pipelines.statistics.robustness import ROBUSTNESS
 from pipelines.statistics.ruptures import RUPTURES
 from pipelines.statistics.shrinkage import SHRUNK_INDICES
 from pipelines.statistics.signals import SIGNALS
+from pipelines.statistics.swot import SWOT
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,19 @@ _UNIT = "Unit of the organisation; see dim_unit."
 _PERIOD = "Month, by its first day."
 _LEVEL = "Level of the hierarchy in that month, e.g. team, site, region, company."
 _PAIR = "Pair of the mirror; see dim_pair."
+
+_STATUS = "ok; insufficient (too little to estimate); suppressed (hidden to protect people)."
+
+
+def _interval(name: str, what: str) -> dict[str, str]:
+    """Comments of a figure, its bounds and its error."""
+    return {
+        name: f"{what}.",
+        f"{name}_lower": f"Lower bound of the 95 % interval of {name}.",
+        f"{name}_upper": f"Upper bound of the 95 % interval of {name}.",
+        f"{name}_se": f"Standard error of {name}, in points.",
+    }
+
 
 PUBLISHED: dict[str, Published] = {
     "ruptures": Published(
@@ -92,6 +110,114 @@ PUBLISHED: dict[str, Published] = {
             "shrunk_upper": "Upper bound of its 95 % interval, in points.",
             "rank": "Rank by the shrunken figure among the units of the month and level, 1 the highest.",
             "ranked": "Number of units ranked.",
+        },
+    ),
+    "swot": Published(
+        SWOT,
+        ("period", "unit_id", "pair_id", "side"),
+        "Diagnosis: each face of each pair as strength, threat, opportunity or weakness, with its trend and its "
+        "priority (key: unit_id, period, pair_id, side). Numbers are null unless the status is ok.",
+        {
+            "unit_id": _UNIT,
+            "period": _PERIOD,
+            "pair_id": _PAIR,
+            "side": "client or collaborator.",
+            "score": "Score that is judged, 0–100: the shrunken one, or the raw where none can be had.",
+            "score_se": "Standard error of that score, in points.",
+            "is_shrunk": "True where the score is the shrunken one.",
+            "slope": "Change of the raw score in points a month over six months; null with fewer than three scored.",
+            "slope_se": "Standard error of the slope, in points a month, overlapping windows allowed for.",
+            "slope_p": "Two-sided p value of the slope.",
+            "trend": "rising or falling where slope_p is below 0.10, else flat; null without a slope.",
+            "swot": "strength (at or above the bar, not falling), threat (above, falling), opportunity (below, "
+            "rising), weakness (below, not rising).",
+            "shortfall": "Points below the bar; 0 at or above it.",
+            "weight": "Share (0–1) of the whole index that the pair carries.",
+            "driver_importance": "Importance of the indicator for the client index, 1 for the average driver (see "
+            "drivers); 1 where it cannot be told.",
+            "priority": "Weight × shortfall × driver importance: what to mend first.",
+            "priority_rank": "Rank of the priority within the unit and month, 1 the highest; null where it is 0.",
+            "status": _STATUS,
+        },
+    ),
+    "irritant_map": Published(
+        IRRITANT_MAP,
+        ("period", "unit_id", "side", "theme"),
+        "Irritant map: themes of client complaints beside themes of collaborator irritants (key: unit_id, period, "
+        "side, theme). The themes of a side add up to its rate. Numbers are null unless the status is ok.",
+        {
+            "unit_id": _UNIT,
+            "period": _PERIOD,
+            "side": "client (complaints) or collaborator (irritants).",
+            "theme": "Category, as the source names it.",
+            "window_months": "Trailing months that the figure is summed over, the period included.",
+            "n": "Exposure in the window: client-months or person-months.",
+            "events": "Complaints or irritants of the theme in the window.",
+            "rate": "Events per 100 clients or employees a month.",
+            "lower": "Lower bound of the exact 95 % interval of the rate.",
+            "upper": "Upper bound of the exact 95 % interval of the rate.",
+            "trend": "rising, falling or flat over six months; null where too little happened to tell.",
+            "trend_p": "Two-sided p value of the trend.",
+            "status": _STATUS,
+        },
+    ),
+    "equity": Published(
+        EQUITY,
+        ("period", "unit_id", "population_a", "population_b"),
+        "Equity: the collaborator index of two populations of a unit side by side, over the pairs that both have, "
+        "and their difference (key: unit_id, period, population_a, population_b). Numbers are null unless the "
+        "status is ok.",
+        {
+            "unit_id": _UNIT,
+            "period": _PERIOD,
+            "population_a": "First population, e.g. field.",
+            "population_b": "Second population, e.g. office.",
+            **_interval("index_a", "Collaborator index of the first population, 0–100"),
+            **_interval("index_b", "Collaborator index of the second population, 0–100"),
+            **_interval("difference", "First less second, in points"),
+            "pairs_scored": "Number of pairs whose collaborator face is scored in both; null when suppressed.",
+            "weight_present": "Share (0–1) of the weight of all pairs that these carry; null when suppressed.",
+            "people_a": "Fewest distinct people of the first population behind any of those pairs.",
+            "people_b": "Fewest distinct people of the second population behind any of those pairs.",
+            "status": _STATUS,
+        },
+    ),
+    "beliefs": Published(
+        BELIEFS,
+        ("period", "unit_id", "role", "dimension"),
+        "Beliefs: what collaborators or managers estimate that clients feel, beside what clients say (key: unit_id, "
+        "period, role, dimension). Numbers are null unless the status is ok.",
+        {
+            "unit_id": _UNIT,
+            "period": _PERIOD,
+            "role": "Who estimates, e.g. collaborator or manager.",
+            "dimension": "What is estimated, e.g. recommendation.",
+            **_interval("estimate", "Mean estimate, on 0–100"),
+            "estimates": "Number of estimates in the window.",
+            "estimating_people": "Distinct people who estimate.",
+            **_interval("answer", "Mean answer of the clients themselves, on 0–100"),
+            "answers": "Number of clients' answers in the window.",
+            "answering_people": "Distinct clients who answer.",
+            **_interval("difference", "Estimate less answer, in points: above 0 the role thinks clients happier"),
+            "status": _STATUS,
+        },
+    ),
+    "robustness": Published(
+        ROBUSTNESS,
+        ("period", "unit_id", "variant"),
+        "Robustness: symmetry index and rank of each unit had the index been made otherwise (key: unit_id, period, "
+        "variant). Variant draws holds the band of the rank over 1,000 draws of weights and estimates. Numbers are "
+        "null unless the status is ok.",
+        {
+            "unit_id": _UNIT,
+            "period": _PERIOD,
+            "variant": "baseline, another mean (pairs_geometric, pairs_harmonic, level_arithmetic, level_harmonic), "
+            "equal_weights, without.<pair>, or draws.",
+            "symmetry_index": "Symmetry index under the variant, 0–100; of draws the median.",
+            "rank": "Rank among the units of the month and level, 1 the highest; of draws the median.",
+            "rank_low": "Of draws: 5th percentile of the rank; null otherwise.",
+            "rank_high": "Of draws: 95th percentile of the rank; null otherwise.",
+            "status": _STATUS,
         },
     ),
 }

@@ -182,6 +182,46 @@ def _shrunk_row(unit: str, period: str, measure: str) -> dict[str, Any]:
     return row
 
 
+def _interval(name: str, value: float) -> dict[str, float]:
+    return {name: value, f"{name}_lower": value - 4, f"{name}_upper": value + 4, f"{name}_se": 2.0}
+
+
+STATISTICS: dict[str, dict[str, Any]] = {
+    "swot": {
+        **{"pair_id": "trust", "side": "client", "score": 50.0, "score_se": 2.0, "is_shrunk": True, "slope": -0.5},
+        **{"slope_se": 0.2, "slope_p": 0.02, "trend": "falling", "swot": "weakness", "shortfall": 10.0, "weight": 0.4},
+        **{"driver_importance": 1.0, "priority": 4.0, "priority_rank": 1, "status": "ok"},
+    },
+    "irritant_map": {
+        **{"side": "client", "theme": "billing", "window_months": 3, "n": 300.0, "events": 9.0, "rate": 3.0},
+        **{"lower": 1.4, "upper": 5.7, "trend": "flat", "trend_p": 0.5, "status": "ok"},
+    },
+    "equity": {
+        **{"population_a": "field", "population_b": "office", **_interval("index_a", 60), **_interval("index_b", 66)},
+        **{**_interval("difference", -6), "pairs_scored": 9, "weight_present": 0.8, "people_a": 9, "people_b": 8},
+        "status": "ok",
+    },
+    "beliefs": {
+        **{"role": "manager", "dimension": "trust", **_interval("estimate", 80), "estimates": 12.0},
+        **{"estimating_people": 9, **_interval("answer", 65), "answers": 40.0, "answering_people": 38},
+        **{**_interval("difference", 15), "status": "ok"},
+    },
+    "robustness": {
+        **{"variant": "draws", "symmetry_index": 60.0, "rank": 4, "rank_low": 2, "rank_high": 7, "status": "ok"},
+    },
+}
+"""An ok row of each table whose rows have a status; unit u01 is suppressed there and u02 insufficient."""
+
+
+def _statistics_row(table: str, unit: str, period: str) -> dict[str, Any]:
+    row = {"unit_id": unit, "period": period, **STATISTICS[table]}
+    if unit in UNITS[1:3]:
+        kept = {"unit_id", "period", "pair_id", "side", "theme", "population_a", "population_b", "role", "dimension"}
+        row = {name: value if name in kept | {"variant"} else None for name, value in row.items()}
+        row["status"] = "suppressed" if unit == UNITS[1] else "insufficient"
+    return row
+
+
 INDICATORS = {
     "client_trust": ("perception", "mean", "survey_mean", "client"),
     "collaborator_trust": ("perception", "mean", "survey_mean", "collaborator"),
@@ -197,6 +237,7 @@ def _published_rows() -> dict[str, list[dict[str, Any]]]:
         "scorecard": [_scorecard_row(*moment) for moment in moments],
         "scorecard_pairs": [_pair_row(*moment, pair) for moment in moments for pair in ("trust", "responsiveness")],
         "scorecard_indicators": [_indicator_row(*moment, name) for moment in moments for name in INDICATORS],
+        **{name: [_statistics_row(name, *moment) for moment in moments] for name in STATISTICS},
         "ruptures": [_rupture_row(unit, pair) for unit in (*UNITS[3:12], "u26") for pair in (None, "trust")],
         "signals": [_signal_row(unit) for unit in (*UNITS[3:12], "u26")],
         "shrunk_indices": [_shrunk_row(*moment, name) for moment in moments for name in ("gap", "client_index")],
@@ -272,7 +313,8 @@ _TEXTS = {
     *("status", "quadrant", "variance_source", "topic", "client_status", "collaborator_status", "mirror", "measure"),
     *("unit_id", "unit_name", "unit_level", "parent_unit_id", "parent_unit_name", "pair_id", "population", "side"),
     *("indicator_id", "client_indicator_id", "collaborator_indicator_id", "label_en", "label_fr", "kind", "protects"),
-    *("unit_of_measure", "rule", "direction"),
+    *("unit_of_measure", "rule", "direction", "trend", "swot", "theme", "role", "dimension", "variant"),
+    *("population_a", "population_b"),
 }
 _WHOLE = {
     "pairs_scored",

@@ -41,6 +41,19 @@ def _shrunk(unit: int, change: str) -> str:
     return f"update shrunk_indices set {change} where {where}"
 
 
+def _statistics(table: str, unit: int, change: str) -> str:
+    return f"update {table} set {change} where unit_id = 'u{unit:02}' and period = '2025-01-01'"
+
+
+_WITH_STATUS = {
+    "swot": ("unit_id, period, pair_id, side", "score", "score_se"),
+    "irritant_map": ("unit_id, period, side, theme", "rate", None),
+    "equity": ("unit_id, period, population_a, population_b", "index_a", "difference_se"),
+    "beliefs": ("unit_id, period, role, dimension", "estimate", "answer_se"),
+    "robustness": ("unit_id, period, variant", "symmetry_index", None),
+}
+"""Key, a number that an ok row has, and an error, by table."""
+
 # (table, what the expectation says, SQL that breaks it), each on a row of its own where that is possible. Unit u01 is
 # suppressed, u02 has insufficient indicators; all others are ok.
 MUTATIONS: list[tuple[str, str, str]] = [
@@ -138,6 +151,30 @@ MUTATIONS: list[tuple[str, str, str]] = [
     ("shrunk_indices", "no figure is without error", _shrunk(6, "shrunk_se = 0")),
     ("shrunk_indices", "a unit that the scorecard does not show", _shrunk(1, "rank = 3")),
     ("shrunk_indices", "no rank is below the number ranked", _shrunk(7, "rank = 41")),
+    *(
+        mutation
+        for table, (key, number, error) in _WITH_STATUS.items()
+        for mutation in (
+            (table, f"({key}) is unique", f"insert into {table} from {table} where unit_id = 'u03'"),
+            (table, "status is one of", _statistics(table, 4, "status = 'fine'")),
+            (table, "where status = 'suppressed', no number is shown", _statistics(table, 1, f"{number} = 50")),
+            (table, "where status = 'insufficient', no number is shown", _statistics(table, 2, f"{number} = 50")),
+            (table, "where status = 'ok', every figure is there", _statistics(table, 5, f"{number} = null")),
+            (table, "unit_id is in dim_unit", _statistics(table, 6, "unit_id = 'u99'")),
+            (table, "period is in dim_period", _statistics(table, 7, "period = '2024-01-01'")),
+            *([(table, "no figure is without error", _statistics(table, 8, f"{error} = 0"))] if error else []),
+        )
+    ),
+    ("swot", "side is one of", _statistics("swot", 9, "side = 'both'")),
+    ("swot", "trend is one of", _statistics("swot", 9, "trend = 'up'")),
+    ("swot", "swot is one of", _statistics("swot", 9, "swot = 'risk'")),
+    ("swot", "pair_id is in dim_pair", _statistics("swot", 10, "pair_id = 'hope'")),
+    ("irritant_map", "side is one of", _statistics("irritant_map", 9, "side = 'both'")),
+    ("irritant_map", "trend is one of", _statistics("irritant_map", 9, "trend = 'up'")),
+    ("irritant_map", "bounds come in order", _statistics("irritant_map", 10, "lower = 4")),
+    ("robustness", "bounds come in order", _statistics("robustness", 10, "rank_low = 5")),
+    ("equity", "value between its two bounds", _statistics("equity", 10, "index_b_lower = 67")),
+    ("beliefs", "value between its two bounds", _statistics("beliefs", 10, "difference_upper = 14")),
     ("dim_unit", "unit_id is unique", "insert into dim_unit from dim_unit where unit_id = 'u03'"),
     ("dim_unit", "parent_unit_id is in dim_unit", "update dim_unit set parent_unit_id = 'u97' where unit_id = 'u05'"),
     ("dim_unit", "no unit stands above itself", "update dim_unit set parent_unit_id = 'u07' where unit_id = 'u07'"),
@@ -178,6 +215,21 @@ MUTATIONS: list[tuple[str, str, str]] = [
 
 # Column to a value outside its range, by table.
 OUTSIDE: dict[str, dict[str, float]] = {
+    "swot": {
+        **{"score": 101, "shortfall": -1, "slope_p": 1.5, "weight": 1.1, "priority_rank": 0},
+        **dict.fromkeys(("score_se", "slope_se", "driver_importance", "priority"), -1),
+    },
+    "irritant_map": {**dict.fromkeys(("n", "events", "rate", "lower", "upper"), -1), "trend_p": 1.5},
+    "equity": {
+        **{f"{name}{end}": 101 for name in ("index_a", "index_b", "difference") for end in ("", "_lower", "_upper")},
+        **dict.fromkeys(("index_a_se", "index_b_se", "difference_se", "pairs_scored"), -1),
+        "weight_present": 1.2,
+    },
+    "beliefs": {
+        **{f"{name}{end}": 101 for name in ("estimate", "answer", "difference") for end in ("", "_lower", "_upper")},
+        **dict.fromkeys(("estimate_se", "answer_se", "difference_se", "estimates", "answers"), -1),
+    },
+    "robustness": {"symmetry_index": 101, "rank": 0, "rank_low": 0, "rank_high": 0},
     "ruptures": {
         **dict.fromkeys(("peak_gap", "peak_gap_lower", "peak_gap_upper", "mean_gap"), 101),
         **{"smallest_q": 1.5, "months": 0},
@@ -249,7 +301,7 @@ def test_good_file_passes(published_template: Path) -> None:
     assert result.success, result.message()
     assert not result.warnings
     assert (
-        result.message() == f"The publication gate is open: {len(result.outcomes)} expectations on 10 tables checked."
+        result.message() == f"The publication gate is open: {len(result.outcomes)} expectations on 15 tables checked."
     )
     with duckdb.connect(str(published_template)) as connection:
         connection.execute("create temporary table free as select 1")
