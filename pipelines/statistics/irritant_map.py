@@ -82,9 +82,9 @@ def irritant_map(
     k: smallest number of people. Returns the columns of `IRRITANT_MAP`, sorted by key; one row for every row of
     theme_windows whose unit and period are in units.
 
-    n: client-months or person-months in the window; events: complaints or irritants of the theme; rate = multiplier
-    · events / n, in the unit of the side's indicator (per 100 a month), with the exact Poisson interval. The themes of
-    a side add up to the published rate of complaints (irritants).
+    n: client-months or person-months in the window (the longest in force: themes are rare); events: complaints or
+    irritants of the theme; rate = multiplier · events / n, in the unit of the side's indicator (per 100 a month), with
+    the exact Poisson interval. The themes of a side add up to its complaints (irritants) of these months.
 
     Trend: score test of a log-linear trend in the events of the trailing months themselves, which do not overlap as
     windows do (Cochran-Armitage for Poisson counts; Armitage 1955): given their total, events fall to months in
@@ -96,8 +96,8 @@ def irritant_map(
     anybody but fewer than k people raised the theme, since a rare theme points at who raised it. As the side's total
     is published, hiding one theme alone would give it away: where a theme is hidden for who raised it, the shown theme
     that the fewest people raised is hidden too. A month whose own row is hidden does not count in a trend. Else
-    `insufficient` where n is below the indicator's min_n. Numbers are null unless `ok`. Across the hierarchy the
-    complementary rule is a later step, over people_raising.
+    `insufficient` where n is below the indicator's min_n. Numbers are null unless `ok`. Across the hierarchy and
+    across overlapping windows the complementary rule is a later step, over people_raising.
 
     Raises ValueError when k is below the floor, or a side has themes and no indicator of its rate is in force.
     """

@@ -36,6 +36,8 @@ COMPARED = {
     "indicator_stats": ["unit_id", "period", "population", "indicator_id"],
     "indicator_windows": ["unit_id", "period", "population", "indicator_id"],
     "indicator_durations": ["unit_id", "period", "indicator_id"],
+    "theme_events": ["unit_id", "period", "side", "theme", "person_key"],
+    "theme_windows": ["unit_id", "period", "side", "theme"],
     "month_contents_built": ["period", "source", "build"],
 }
 FIRST, DAYS = date(2024, 1, 1), 540
@@ -70,6 +72,12 @@ class Company:
 
     def one(self, prefix: str) -> str:
         return f"{prefix}{self.chance.randrange(8)}"
+
+    def theme(self) -> str | None:
+        """Some themes are rare: they come and go with a single event, and with them their rows everywhere."""
+        if self.chance.random() < 0.03:
+            return f"rare {self.chance.randrange(3)}"
+        return self.chance.choice([None, "billing", "delivery"])
 
     def new(self, entity: str) -> Row:
         pick, number = self.chance.choice, self.chance.randrange(10**9)
@@ -107,6 +115,7 @@ class Company:
                     "resolved_at": self.after(opened, 2000),
                     "reopen_count": pick([0, 0, 1]),
                     "kind": pick(["complaint", "request"]),
+                    "theme": self.theme(),
                 }
             case "proactive_contact":
                 return {
@@ -141,6 +150,7 @@ class Company:
                     "resolved_at": self.after(opened, 2000),
                     "reopen_count": pick([0, 0, 1]),
                     "kind": pick(["irritant", "suggestion", "it_request"]),
+                    "theme": self.theme(),
                     "put_into_use": pick([None, True, False]),
                 }
             case "availability":
@@ -159,7 +169,7 @@ class Company:
                     "question": "q1",
                     "respondent_id": self.one("k" if side == "client" else "e"),
                     "side": side,
-                    "role": side,
+                    "role": side if side == "client" else pick(["collaborator", "manager"]),
                     "perspective": pick(["own", "own", "estimate"]),
                     "answered_at": self.moment(),
                     "dimension": pick(["trust", "recommendation", "satisfaction", "listening"]),
@@ -197,6 +207,8 @@ class Company:
         if self.rows["case"] and self.chance.random() < 0.7:
             case = self.chance.choice(self.rows["case"])
             case["opened_at"] += timedelta(days=self.chance.choice([-40, 1, 35]))
+        if self.rows["internal_request"] and self.chance.random() < 0.5:
+            self.chance.choice(self.rows["internal_request"])["theme"] = self.theme()
         if self.chance.random() < 0.3:
             unit = next(row for row in self.rows["unit"] if row["unit_id"] == "t3")
             unit["valid_to"] = self.chance.choice([None, date(2024, 9, 15), date(2025, 1, 31)])

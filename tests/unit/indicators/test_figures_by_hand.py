@@ -332,11 +332,11 @@ class TestThemes:
         return find
 
     def test_events_exposure_and_people(self, theme: Callable[..., Any]) -> None:
-        # Team a from February to April: c1 for two months, c2 from 15 February on.
-        assert theme("client", "delivery", "a", "04") == (pytest.approx(2 + 2.5), 1, 2, 1, 1, 1)
-        assert theme("client", "billing", "a", "04") == (pytest.approx(2 + 2.5), 0, 2, 0, 1, 0), "none is a figure too"
-        # Three months on, April has left the window, and c1 served by b has raised nothing since.
-        assert theme("client", "billing", "b", "06")[1] == 1
+        # Team a from January to April: c1 for three months, c2 from 15 February on.
+        assert theme("client", "delivery", "a", "04") == (pytest.approx(3 + 2.5), 1, 2, 1, 1, 1)
+        assert theme("client", "billing", "a", "04") == (pytest.approx(3 + 2.5), 0, 2, 0, 1, 0), "none is a figure too"
+        # Two months on it still is in the window of twelve months; c1, served by b, has raised nothing since.
+        assert theme("client", "billing", "b", "06")[1:4] == (1, 2, 1)
         assert theme("client", "billing", "b", "06")[5] == 0
 
     def test_the_hierarchy_of_the_month_and_the_unknown_person(self, theme: Callable[..., Any]) -> None:
@@ -345,15 +345,20 @@ class TestThemes:
         assert theme("collaborator", "unspecified", "s2", "06")[1:4] == (1, 2, 0), "counted, but not as a person"
         assert theme("collaborator", "tools", "c", "06")[1] == theme("collaborator", "unspecified", "c", "06")[1] == 1
 
-    def test_themes_add_up_to_the_rate(self, warehouse: duckdb.DuckDBPyConnection) -> None:
-        apart = warehouse.execute(
-            "select count(*), count(*) filter (abs(events - s1) > 1e-9 or people_exposed <> people) from ("
-            "select unit_id, period, side, sum(s1) as events, any_value(people_exposed) as people_exposed "
-            "from indicators.theme_windows group by all) as themes "
-            "join indicators.indicator_windows as rates on themes.unit_id = rates.unit_id "
-            "and themes.period = rates.period and rates.population = 'all' and rates.indicator_id = "
-            "case when side = 'client' then 'client_irritants' else 'collaborator_irritants' end"
-        ).fetchone()
-        assert apart is not None
-        assert apart[0] > 30
-        assert apart[1] == 0
+    def test_themes_add_up_to_the_events_of_the_rate(self, warehouse: duckdb.DuckDBPyConnection) -> None:
+        """Six months of record lie in every window of twelve: the themes of June hold all that was ever counted."""
+        counted = (
+            "select bridge.ancestor_id, split_part(stats.indicator_id, '_', 1), sum(stats.n), sum(stats.s1) "
+            "from indicators.indicator_stats as stats join canonical.bridge_unit_ancestor as bridge "
+            "using (unit_id, period) "
+            "where stats.indicator_id in ('client_irritants', 'collaborator_irritants') group by all"
+        )
+        themes = (
+            "select unit_id, side, any_value(n), sum(s1) from indicators.theme_windows "
+            "where period = '2025-06-01' group by all order by all"
+        )
+        expected = {row[:2]: row[2:] for row in warehouse.execute(counted).fetchall()}
+        found = {row[:2]: row[2:] for row in warehouse.execute(themes).fetchall()}
+        assert len(found) >= 8
+        for key, sums in found.items():
+            assert sums == pytest.approx(expected[key]), key

@@ -338,7 +338,9 @@ CANONICAL: dict[str, list[Row]] = {
             "r6", "e1", "collaborator", "a", "field", day("04-10"), "satisfaction", 75.0, moment="suggestion_response"
         ),
         _answer("r6", "e1", "collaborator", "a", "field", day("04-10"), "satisfaction", 100.0, perspective="estimate"),
+        _answer("r6", "e1", "collaborator", "a", "field", day("04-10"), "practice_recognition", 25.0),
         _answer("r7", "e3", "collaborator", "b", "office", day("05-10"), "trust", 50.0),
+        _answer("r7", "e3", "collaborator", "b", "office", day("05-10"), "practice_recognition", 75.0),
         _answer(
             "r7",
             "e3",
