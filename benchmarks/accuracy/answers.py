@@ -38,7 +38,7 @@ def answers(rng: np.random.Generator, opinion: Array, n: Whole) -> tuple[Array, 
     """Σ and Σ² of n answers on one item, drawn for each element of `opinion` (arrays of one shape)."""
     above = np.stack([stats.norm.cdf((opinion - tick) / SPREAD) for tick in TICKS], axis=-1)
     share = -np.diff(np.concatenate([np.ones((*opinion.shape, 1)), above, np.zeros((*opinion.shape, 1))], axis=-1))
-    ticked = rng.multinomial(n, share)
+    ticked = np.asarray(rng.multinomial(n, share), dtype=np.float64)
     value = STEP * np.arange(len(TICKS) + 1)
     return (ticked * value).sum(axis=-1), (ticked * value**2).sum(axis=-1)
 
@@ -56,9 +56,9 @@ def respondents(
         + np.sqrt(1 - correlation) * rng.standard_normal((who.size, items), dtype=np.float32)
     )
     own = STEP * np.searchsorted(TICKS, felt).mean(axis=1)
-    sums = (np.bincount(who, weights=weights, minlength=n.size).reshape(n.shape) for weights in (own, own**2))
-    first, second = sums
-    return first, second
+    s1 = np.asarray(np.bincount(who, weights=own, minlength=n.size), dtype=np.float64)
+    s2 = np.asarray(np.bincount(who, weights=own**2, minlength=n.size), dtype=np.float64)
+    return s1.reshape(n.shape), s2.reshape(n.shape)
 
 
 def months(count: int) -> list[date]:

@@ -37,6 +37,7 @@ ACTION_EFFECTS: dict[str, pl.DataType] = {
     "months_after": pl.Int64(),
     "score_before": pl.Float64(),
     "score_after": pl.Float64(),
+    "share_after": pl.Float64(),
     "expected_change": pl.Float64(),
     "effect": pl.Float64(),
     "effect_lower": pl.Float64(),
@@ -130,8 +131,9 @@ def action_effects(
     Design: difference in differences. A unit's change is its mean score over the windows that lie wholly within
     the 6 months after minus that over windows wholly before. Windows of one series never overlap (ends are one
     window apart), so a score of 3 months gives two of each, of 1 month six. A window longer than the months since
-    the start can only lie partly after it: then the change is divided by the share of the window that does, and
-    compares the months since the start with as many that left the window. A month in which an action starts on
+    the start can only lie partly after it: then the change is divided by `share_after`, the share of the window that
+    does, and compares the months since the start with as many that left the window; so effect = (score_after -
+    score_before) / share_after - expected_change. A month in which an action starts on
     another day than the first is neither before nor after.
 
     The change that was to be expected without the action is predicted from units of the same level that had no
@@ -383,11 +385,12 @@ def _estimated(
     other = _others(tasks, treated, own, before_end, after_end, parameters, cube)
     numbers = {
         "score_before": before.mean[rows, own],
-        "score_after": before.mean[rows, own] + change[rows, own],
+        "score_after": after.mean[rows, own],
+        "share_after": share,
         "expected_change": change[rows, own] - fit.effect,
-        "effect": fit.effect,
-        "effect_lower": fit.effect - half,
-        "effect_upper": fit.effect + half,
+        "effect": np.clip(fit.effect, -100.0, 100.0),
+        "effect_lower": np.clip(fit.effect - half, -100.0, 100.0),
+        "effect_upper": np.clip(fit.effect + half, -100.0, 100.0),
         "effect_se": fit.se,
         "p": fit.p,
     }

@@ -189,8 +189,10 @@ def test_a_long_window_that_lies_half_after_the_start_is_scaled_up(tiny: Any) ->
         for v in (long, short)
     )
     assert acted["effect"] - unmoved["effect"] == pytest.approx(8.0)
-    change = 2 * (short[:, START + 5] - short[:, START - 1])
-    assert unmoved["score_after"] - unmoved["score_before"] == pytest.approx(change[0])
+    assert unmoved["score_after"] == pytest.approx(short[0, START + 5])
+    assert unmoved["share_after"] == 0.5
+    change = 2 * (unmoved["score_after"] - unmoved["score_before"])
+    assert unmoved["effect"] == pytest.approx(change - unmoved["expected_change"])
 
 
 def test_months_that_hit_everyone_are_not_an_effect(tiny: Any) -> None:
