@@ -61,6 +61,30 @@ def respondents(
     return s1.reshape(n.shape), s2.reshape(n.shape)
 
 
+def questionnaires(
+    rng: np.random.Generator, opinion: Array, n: Whole, correlation: float, composite: int
+) -> tuple[Array, Array, Array, Array]:
+    """Answers of n respondents to questions of different opinions: opinion is units × months × questions.
+
+    Returns Σ and Σ² of each question (units × months × questions), then Σ and Σ² of each respondent's own mean over
+    the first `composite` questions (units × months).
+    """
+    questions = opinion.shape[-1]
+    who = np.repeat(np.arange(n.size), n.ravel())
+    felt = opinion.reshape(-1, questions)[who] + SPREAD * (
+        np.sqrt(correlation) * rng.standard_normal((who.size, 1), dtype=np.float32)
+        + np.sqrt(1 - correlation) * rng.standard_normal((who.size, questions), dtype=np.float32)
+    )
+    ticked = STEP * np.searchsorted(TICKS, felt)
+    own = ticked[:, :composite].mean(axis=1)
+
+    def summed(values: Array) -> Array:
+        return np.asarray(np.bincount(who, weights=values, minlength=n.size), dtype=np.float64).reshape(n.shape)
+
+    s1, s2 = (np.stack([summed(ticked[:, at] ** power) for at in range(questions)], axis=-1) for power in (1, 2))
+    return s1, s2, summed(own), summed(own**2)
+
+
 def months(count: int) -> list[date]:
     """The first days of `count` months from January 2024."""
     return [date(FIRST_MONTH.year + at // 12, at % 12 + 1, 1) for at in range(count)]

@@ -115,10 +115,10 @@ def claims(companies: int, say: Callable[[str], None]) -> list[Claim]:
     naive_lag, naive_lag_error = people.mean_and_error(clear["naive_lag"] == clear["lag"], clear["company"])
     design = (
         f"{rows.height} companies x {UNITS} teams x {MONTHS} months; 12 to 400 respondents a side and 3 months, "
-        f"{ITEMS} items, correlation within a respondent 0.3-0.5; collaborators' mood moves 2.5-4.5 points with memory 0.3-0.8, "
-        "clients take up 0 to 0.6 of it 0 to 6 months later and move 1.5-3.5 points by themselves; lasting differences "
-        "of teams 6-9 points, partly common to both sides. One-month composites go through indicator_scores (the index "
-        "itself mixes windows and cannot show a lag)"
+        f"{ITEMS} items, correlation within a respondent 0.3-0.5; collaborators' mood moves 2.5-4.5 points with memory "
+        "0.3-0.8, clients take up 0 to 0.6 of it 0 to 6 months later and move 1.5-3.5 points by themselves; lasting "
+        "differences of teams 6-9 points, partly common to both sides. One-month composites go through "
+        "indicator_scores (the index itself mixes windows and cannot show a lag)"
     )
     means = {name: float(np.mean(shown[name].to_numpy())) for name in ("reliability", "truth", "slope", "naive")}
     return [
