@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 import duckdb
@@ -119,6 +120,65 @@ def test_open_ruptures_show_on_the_side_they_were_planted(example: Company, trut
             assert row["gap_lower"] > 10, rupture
         else:
             assert row["gap_upper"] < -10, rupture
+
+
+def test_ruptures_against_what_was_planted(example: Company, truth: dict[str, Any]) -> None:
+    """Precision: episodes of teams whose true levels part by more than 10 points in a month of it, on that side.
+    Recall: planted ruptures of teams that are scored in a month of it, found on their side; onset within 3 months.
+
+    A planted level is what an average answer would be; scores of conduct follow it on scales of their own, and each
+    team has its own offset, so a team near the threshold may rightly be counted either way: hence 90 % and not 100.
+    """
+    months = {date.fromisoformat(f"{label}-01"): at for at, label in enumerate(truth["months"])}
+    episodes = example.query(
+        "select unit_id, side, start_period, coalesce(end_period, (select max(period) from dim_period)) as until, "
+        "onset_period from ruptures where pair_id is null and unit_level = 'team'"
+    ).rows(named=True)
+
+    def true_gap(unit: str, month: date) -> float:
+        levels = truth["levels"][unit]
+        return float(levels["client"][months[month]] - levels["collaborator"][months[month]])
+
+    def real(episode: dict[str, Any]) -> bool:
+        sign = 1 if episode["side"] == "client" else -1
+        spell = [month for month in months if episode["start_period"] <= month <= episode["until"]]
+        return any(sign * true_gap(episode["unit_id"], month) > 10 for month in spell)
+
+    right = sum(real(episode) for episode in episodes)
+    precision = right / len(episodes)
+    scored = set(example.query("select unit_id, period from scorecard where status = 'ok'").rows())
+    wanted = [
+        (rupture, date.fromisoformat(f"{rupture['onset']}-01"))
+        for rupture in truth["ruptures"]
+        if any(
+            (rupture["unit_id"], m) in scored
+            for m, at in months.items()
+            if at >= truth["months"].index(rupture["onset"]) + 2
+        )
+    ]
+    found = [
+        [
+            e
+            for e in episodes
+            if e["unit_id"] == rupture["unit_id"] and e["side"] == rupture["higher_side"] and e["until"] >= onset
+        ]
+        for rupture, onset in wanted
+    ]
+    recall = sum(bool(own) for own in found) / len(wanted)
+    onsets = [
+        abs(months[own[0]["onset_period"]] - months[onset])
+        for (_, onset), own in zip(wanted, found, strict=True)
+        if own and own[0]["onset_period"] is not None
+    ]
+    print(
+        f"ruptures of teams: precision {precision:.0%} of {len(episodes)}, recall {recall:.0%} of {len(wanted)}, "
+        f"onsets off by {sorted(onsets)} months"
+    )
+    assert len(episodes) >= 8
+    assert precision >= 0.9
+    assert recall >= 0.75
+    assert len(onsets) >= 4
+    assert sum(months_off <= 3 for months_off in onsets) / len(onsets) >= 0.8
 
 
 def test_statuses_and_bounds(example: Company) -> None:
