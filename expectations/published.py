@@ -438,6 +438,8 @@ class _Statistics:
     shown_when_insufficient: tuple[str, ...] = ()
     words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     refers: Mapping[str, str] = field(default_factory=dict)
+    about_units: bool = True
+    is_key: bool = True
 
 
 _POINTS, _DIFFERENCE, _POSITIVE = (0, 100), (-100, 100), (0, None)
@@ -498,6 +500,52 @@ _STATISTICS = (
         always=("estimate", "answer", "difference", "difference_se", "estimating_people", "answering_people"),
     ),
     _Statistics(
+        table="links",
+        key=("mirror", "unit_level", "outcome", "predictor", "lag_months"),
+        bounds={
+            **dict.fromkeys(("p", "reliability"), (0, 1)),
+            **dict.fromkeys(("within_r", "within_r_corrected"), (-1, 1)),
+            **dict.fromkeys(("slope_se", "units", "months", "observations", "lag_months"), _POSITIVE),
+        },
+        intervals=("slope",),
+        always=("slope", "slope_se", "p", "within_r"),
+        shown_when_insufficient=("reliability", "units", "months", "observations", "lag_months"),
+        words={"outcome": SIDES, "predictor": SIDES, "mirror": MIRRORS},
+        about_units=False,
+    ),
+    _Statistics(
+        table="drivers",
+        key=("unit_level", "indicator_id"),
+        bounds={
+            **dict.fromkeys(("share", "presence", "reliability"), (0, 1 + TOLERANCE)),
+            **dict.fromkeys(("weight", "weight_lower", "weight_upper", "r2"), (0, 1 + TOLERANCE)),
+            **{"r": (-1, 1), "rank": (1, None), "units": _POSITIVE, "observations": _POSITIVE},
+        },
+        intervals=(),
+        always=("weight", "weight_lower", "weight_upper", "share", "rank", "r", "r2"),
+        shown_when_insufficient=("presence", "reliability", "units", "observations", "r2"),
+        refers={"indicator_id": "dim_indicator.indicator_id"},
+        about_units=False,
+    ),
+    _Statistics(
+        table="action_effects",
+        key=("unit_id", "pair_id", "side"),
+        bounds={
+            **dict.fromkeys(("score_before", "score_after"), _POINTS),
+            **{"p": (0, 1), "share_after": (0, 1 + TOLERANCE)},
+            **dict.fromkeys(("effect_se", "controls", "other_actions", "months_after", "priority"), _POSITIVE),
+        },
+        intervals=("effect",),
+        always=("verdict",),
+        shown_when_insufficient=("controls", "other_actions", "months_after", "share_after", "priority", "verdict"),
+        words={
+            "side": SIDES,
+            "verdict": ("continue", "improve", "stop", "start", "too_early"),
+        },
+        refers={"pair_id": "dim_pair.pair_id"},
+        is_key=False,
+    ),
+    _Statistics(
         table="robustness",
         key=("unit_id", "period", "variant"),
         bounds={"symmetry_index": _POINTS, **dict.fromkeys(("rank", "rank_low", "rank_high"), (1, None))},
@@ -510,17 +558,25 @@ _STATISTICS = (
 def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
     key, numbers = table.key, tuple(dict.fromkeys((*table.bounds, *table.always)))
     never = tuple(name for name in numbers if name not in table.shown_when_insufficient)
-    kept = ("weight",)  # how much a pair weighs says nothing about anybody
+    # How much a pair weighs, when an action started and how many others there are say nothing of any answer.
+    kept = {"action_effects": ("other_actions", "months_after"), "swot": ("weight",), "links": ("lag_months",)}.get(
+        table.table, ()
+    )
     hidden = tuple(name for name in numbers if name not in kept)
-    errors = tuple(name for name in numbers if name.endswith("_se") and name not in ("slope_se",))
-    unordered = {"irritant_map": "rate < lower OR rate > upper", "robustness": "rank_low > rank OR rank > rank_high"}
+    errors = tuple(name for name in numbers if name.endswith("_se"))
+    about_units = {"unit_id": "dim_unit.unit_id", "period": "dim_period.period"}
+    unordered = {
+        "irritant_map": "rate < lower OR rate > upper",
+        "robustness": "rank_low > rank OR rank > rank_high",
+        "drivers": "weight_lower > weight_upper",
+    }
     return TableSuite(
         suite=f"published.{table.table}",
         table=table.table,
         keys=key,
         columns=tuple(dict.fromkeys((*key, "status", *numbers, *table.words))),
         expectations=(
-            *_keyed(key, ("status",)),
+            *(_keyed(key, ("status",)) if table.is_key else [present((*key, "status"), key, _REPORT)]),
             one_of("status", STATUSES, _REPORT),
             *(one_of(name, words, _REPORT) for name, words in table.words.items()),
             within(table.bounds, key, _REPORT),
@@ -534,7 +590,7 @@ def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
             _hidden(key, "status = 'insufficient'", [name for name in never if name not in kept]),
             _shown(key, "status = 'ok'", table.always),
             *([_certain(key, errors)] if errors else []),
-            *_refers(key, schema, {"unit_id": "dim_unit.unit_id", "period": "dim_period.period", **dict(table.refers)}),
+            *_refers(key, schema, {**(about_units if table.about_units else {}), **dict(table.refers)}),
         ),
     )
 

@@ -18,7 +18,26 @@ from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.tables import PUBLISHED
 
 OWNER = "team:people-analytics"
-READ = ("indicator_windows", "theme_windows", "unit_months")
+READ = (
+    *(["indicators", name] for name in ("indicator_windows", "theme_windows", "unit_months")),
+    *(["indicators", name] for name in ("indicator_stats", "indicator_people")),
+    *(["canonical", name] for name in ("bridge_unit_ancestor", "dim_action")),
+)
+_COMPOSITES = "indicator_id like 'composite.%'"
+QUERIES = {
+    "windows": "select * from indicators.indicator_windows",
+    "theme_windows": "select * from indicators.theme_windows",
+    # Only what links read: the rows of single people are many, those of composites few.
+    "composite_stats": f"select * from indicators.indicator_stats where {_COMPOSITES}",
+    "composite_people": "select unit_id, period, indicator_id, person_key from indicators.indicator_people "
+    f"where {_COMPOSITES}",
+    "ancestors": "select unit_id, period, ancestor_id from canonical.bridge_unit_ancestor",
+    "actions": "select action_id, unit_id, marker, started_on, ended_on, kind, owner_role from canonical.dim_action "
+    "where unit_id is not null",
+    "units": "select unit_id, period, unit_level, parent_unit_id from indicators.unit_months",
+}
+"""One query for each frame of `Inputs`."""
+
 TABLES = {
     "indicator_scores": "Value, score and 95 % interval of each indicator by unit, month and population.",
     "pair_scores": "Client face beside collaborator face, and their gap, for each pair of a mirror.",
@@ -35,7 +54,7 @@ TABLES = {
     specs=[
         dg.AssetSpec(
             key=["statistics", name],
-            deps=[dg.AssetKey(["indicators", name]) for name in READ],
+            deps=[dg.AssetKey(name) for name in READ],
             description=description,
             group_name="statistics",
             owners=[OWNER],
@@ -59,11 +78,7 @@ def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str,
         company.indicators, company.goalposts, company.windows, company.mirror_pairs, company.weights
     )
     with duckdb.connect(str(settings.warehouse_path)) as connection:
-        inputs = Inputs(
-            windows=connection.sql("select * from indicators.indicator_windows").pl(),
-            theme_windows=connection.sql("select * from indicators.theme_windows").pl(),
-            units=connection.sql("select unit_id, period, unit_level, parent_unit_id from indicators.unit_months").pl(),
-        )
+        inputs = Inputs(**{name: connection.sql(query).pl() for name, query in QUERIES.items()})
         frames = every_table(
             inputs,
             definitions,

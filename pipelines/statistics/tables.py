@@ -9,9 +9,12 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from pipelines.statistics.actions import ACTION_EFFECTS
 from pipelines.statistics.beliefs import BELIEFS
+from pipelines.statistics.drivers import DRIVERS
 from pipelines.statistics.equity import EQUITY
 from pipelines.statistics.irritant_map import IRRITANT_MAP
+from pipelines.statistics.links import LINKS
 from pipelines.statistics.robustness import ROBUSTNESS
 from pipelines.statistics.ruptures import RUPTURES
 from pipelines.statistics.shrinkage import SHRUNK_INDICES
@@ -217,6 +220,92 @@ PUBLISHED: dict[str, Published] = {
             "rank": "Rank among the units of the month and level, 1 the highest; of draws the median.",
             "rank_low": "Of draws: 5th percentile of the rank; null otherwise.",
             "rank_high": "Of draws: 95th percentile of the rank; null otherwise.",
+            "status": _STATUS,
+        },
+    ),
+    "links": Published(
+        LINKS,
+        ("mirror", "unit_level", "outcome", "predictor", "lag_months"),
+        "Link: how far one side's score moves with the other's some months before, within units and beyond what moves "
+        "all (key: mirror, unit_level, outcome, predictor, lag_months). Association, not cause.",
+        {
+            "mirror": "Mirror whose respondents' means are compared.",
+            "unit_level": "Level of the units compared.",
+            "outcome": "Side that is explained.",
+            "predictor": "Side that explains, lag_months before.",
+            "lag_months": "Months between predictor and outcome, 0 to 6.",
+            "period": "Last month looked at.",
+            "slope": "Points of the outcome per point of the predictor, error of answers taken out; null unless ok.",
+            "slope_lower": "Lower bound of the 95 % interval of the slope.",
+            "slope_upper": "Upper bound of the 95 % interval of the slope.",
+            "slope_se": "Standard error of the slope, clustered by unit.",
+            "p": "Two-sided p value of the slope.",
+            "within_r": "Correlation within units and months, as measured.",
+            "within_r_corrected": "The same with the error of answers taken out.",
+            "reliability": "Share (0–1) of the predictor's movement that is not error of its answers.",
+            "units": "Number of units.",
+            "months": "Number of months.",
+            "observations": "Number of unit-months.",
+            "strongest": "True for the lag whose slope stands out most in its direction.",
+            "reference_r_satisfaction": "Published correlation over business units of employee satisfaction with "
+            "customer satisfaction (Harter, Schmidt & Hayes 2002).",
+            "reference_r_engagement": "The same for employee engagement.",
+            "status": "ok; insufficient (too few units or months, or hardly more than error).",
+        },
+    ),
+    "drivers": Published(
+        DRIVERS,
+        ("unit_level", "indicator_id"),
+        "Drivers: the part of each collaborator indicator in what explains the client index (Johnson's relative "
+        "weights; key: unit_level, indicator_id). Association, not cause.",
+        {
+            "unit_level": "Level of the units compared.",
+            "indicator_id": "Collaborator indicator; see dim_indicator.",
+            "period": "Last month looked at.",
+            "weight": "Part of R² (0–1); the weights of a level add up to r2. Null unless ok.",
+            "weight_lower": "Lower bound of the 95 % interval of the weight (bootstrap of whole units).",
+            "weight_upper": "Upper bound of the 95 % interval of the weight.",
+            "share": "Weight over the sum of weights (0–1).",
+            "rank": "Rank of the weight, 1 the highest.",
+            "r": "Correlation with the client index, which tells the direction.",
+            "r2": "Share (0–1) of the client index's variance that all indicators explain together.",
+            "presence": "Share (0–1) of unit-months in which the indicator is scored.",
+            "reliability": "Share (0–1) of the indicator's variance that is not error of its answers.",
+            "units": "Number of units.",
+            "observations": "Number of unit-months.",
+            "status": "ok; insufficient (scored too rarely, or too few units).",
+        },
+    ),
+    "action_effects": Published(
+        ACTION_EFFECTS,
+        ("unit_id", "pair_id", "side", "started_on", "action_id"),
+        "Actions: what each added to its marker on each side against comparable units without it, and the verdict "
+        "(key: action_id, side). Rows with verdict start are priority weaknesses without an action (action_id null).",
+        {
+            "action_id": "Action; null where one is missing (verdict start).",
+            "unit_id": _UNIT,
+            "pair_id": "Marker that the action is to move; see dim_pair.",
+            "side": "client or collaborator.",
+            "period": "Month of judgement.",
+            "kind": "Kind of action, as the source names it.",
+            "owner_role": "Role of its owner.",
+            "started_on": "Day it started.",
+            "ended_on": "Day it ended; null while it goes on.",
+            "months_after": "Months after the start that the judgement rests on.",
+            "score_before": "Mean score before, 0–100.",
+            "score_after": "Mean score after, 0–100.",
+            "share_after": "Share (0–1) of the window that lies after the start; the change is divided by it.",
+            "expected_change": "Change to be expected without the action, in points, from comparable units.",
+            "effect": "Change beyond the expected one, in points; null unless ok.",
+            "effect_lower": "Lower bound of the 95 % interval of the effect.",
+            "effect_upper": "Upper bound of the 95 % interval of the effect.",
+            "effect_se": "Standard error of the effect, in points.",
+            "p": "Two-sided p value by permutation.",
+            "controls": "Number of comparable units without the action.",
+            "other_actions": "Other actions on the unit in the months compared.",
+            "verdict": "Of this side: continue, improve, stop, start or too_early.",
+            "action_verdict": "Of both sides together.",
+            "priority": "Of a missing action: priority of the weakness (see swot).",
             "status": _STATUS,
         },
     ),

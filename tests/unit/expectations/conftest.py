@@ -206,6 +206,22 @@ STATISTICS: dict[str, dict[str, Any]] = {
         **{"estimating_people": 9, **_interval("answer", 65), "answers": 40.0, "answering_people": 38},
         **{**_interval("difference", 15), "status": "ok"},
     },
+    "links": {
+        **{"mirror": "perception", "unit_level": "team", "outcome": "client", "predictor": "collaborator"},
+        **{"lag_months": 2, **_interval("slope", 0.4), "p": 0.01, "within_r": 0.2, "within_r_corrected": 0.3},
+        **{"reliability": 0.6, "units": 60, "months": 24, "observations": 1400, "strongest": True, "status": "ok"},
+    },
+    "drivers": {
+        **{"unit_level": "team", "indicator_id": "collaborator_trust", "weight": 0.2, "weight_lower": 0.1},
+        **{"weight_upper": 0.3, "share": 0.5, "rank": 1, "r": 0.4, "r2": 0.4, "presence": 1.0, "reliability": 0.7},
+        **{"units": 60, "observations": 1400, "status": "ok"},
+    },
+    "action_effects": {
+        **{"pair_id": "trust", "side": "client", "action_id": "A1", "kind": "coaching", "owner_role": "manager"},
+        **{"months_after": 6, "score_before": 50.0, "score_after": 60.0, "share_after": 1.0, "expected_change": 1.0},
+        **{**_interval("effect", 9), "p": 0.01, "controls": 20, "other_actions": 0, "verdict": "continue"},
+        **{"action_verdict": "continue", "priority": None, "status": "ok"},
+    },
     "robustness": {
         **{"variant": "draws", "symmetry_index": 60.0, "rank": 4, "rank_low": 2, "rank_high": 7, "status": "ok"},
     },
@@ -217,8 +233,12 @@ def _statistics_row(table: str, unit: str, period: str) -> dict[str, Any]:
     row = {"unit_id": unit, "period": period, **STATISTICS[table]}
     if unit in UNITS[1:3]:
         kept = {"unit_id", "period", "pair_id", "side", "theme", "population_a", "population_b", "role", "dimension"}
-        row = {name: value if name in kept | {"variant"} else None for name, value in row.items()}
+        kept |= {"variant", "mirror", "unit_level", "outcome", "predictor", "indicator_id", "lag_months"}
+        row = {name: value if name in kept else None for name, value in row.items()}
         row["status"] = "suppressed" if unit == UNITS[1] else "insufficient"
+    if table in ("links", "drivers"):
+        # They are about no single unit: what would be the unit's row is another level's.
+        row["unit_level"] = f"{unit} {period}"
     return row
 
 
@@ -314,7 +334,7 @@ _TEXTS = {
     *("unit_id", "unit_name", "unit_level", "parent_unit_id", "parent_unit_name", "pair_id", "population", "side"),
     *("indicator_id", "client_indicator_id", "collaborator_indicator_id", "label_en", "label_fr", "kind", "protects"),
     *("unit_of_measure", "rule", "direction", "trend", "swot", "theme", "role", "dimension", "variant"),
-    *("population_a", "population_b"),
+    *("population_a", "population_b", "outcome", "predictor", "action_id", "owner_role", "verdict", "action_verdict"),
 }
 _WHOLE = {
     "pairs_scored",
@@ -334,7 +354,7 @@ _WHOLE = {
 def _type(name: str) -> str:
     if name in _DATES:
         return "DATE"
-    if name.startswith("is_"):
+    if name.startswith("is_") or name == "strongest":
         return "BOOLEAN"
     return "VARCHAR" if name in _TEXTS else "BIGINT" if name in _WHOLE else "DOUBLE"
 

@@ -51,6 +51,8 @@ _WITH_STATUS = {
     "equity": ("unit_id, period, population_a, population_b", "index_a", "difference_se"),
     "beliefs": ("unit_id, period, role, dimension", "estimate", "answer_se"),
     "robustness": ("unit_id, period, variant", "symmetry_index", None),
+    "links": ("mirror, unit_level, outcome, predictor, lag_months", "slope", "slope_se"),
+    "drivers": ("unit_level, indicator_id", "weight", None),
 }
 """Key, a number that an ok row has, and an error, by table."""
 
@@ -160,11 +162,43 @@ MUTATIONS: list[tuple[str, str, str]] = [
             (table, "where status = 'suppressed', no number is shown", _statistics(table, 1, f"{number} = 50")),
             (table, "where status = 'insufficient', no number is shown", _statistics(table, 2, f"{number} = 50")),
             (table, "where status = 'ok', every figure is there", _statistics(table, 5, f"{number} = null")),
-            (table, "unit_id is in dim_unit", _statistics(table, 6, "unit_id = 'u99'")),
-            (table, "period is in dim_period", _statistics(table, 7, "period = '2024-01-01'")),
             *([(table, "no figure is without error", _statistics(table, 8, f"{error} = 0"))] if error else []),
         )
     ),
+    *(
+        mutation
+        for table in (*list(_WITH_STATUS)[:5], "action_effects")
+        for mutation in (
+            (table, "unit_id is in dim_unit", _statistics(table, 6, "unit_id = 'u99'")),
+            (table, "period is in dim_period", _statistics(table, 7, "period = '2024-01-01'")),
+        )
+    ),
+    ("links", "value between its two bounds", _statistics("links", 10, "slope_lower = 0.5")),
+    *(("links", f"{name} is one of", _statistics("links", 9, f"{name} = 'x'")) for name in ("outcome", "predictor")),
+    ("links", "mirror is one of", _statistics("links", 9, "mirror = 'x'")),
+    ("drivers", "bounds come in order", _statistics("drivers", 9, "weight_lower = 0.4")),
+    ("drivers", "indicator_id is in dim_indicator", _statistics("drivers", 10, "indicator_id = 'x'")),
+    ("action_effects", "status is one of", _statistics("action_effects", 4, "status = 'fine'")),
+    (
+        "action_effects",
+        "where status = 'suppressed', no number is shown",
+        _statistics("action_effects", 1, "effect_se = 2"),
+    ),
+    (
+        "action_effects",
+        "where status = 'insufficient', no number is shown",
+        _statistics("action_effects", 2, "effect_se = 2"),
+    ),
+    (
+        "action_effects",
+        "where status = 'ok', every figure is there",
+        _statistics("action_effects", 5, "verdict = null"),
+    ),
+    ("action_effects", "no figure is without error", _statistics("action_effects", 8, "effect_se = 0")),
+    ("action_effects", "side is one of", _statistics("action_effects", 9, "side = 'both'")),
+    ("action_effects", "verdict is one of", _statistics("action_effects", 9, "verdict = 'wait'")),
+    ("action_effects", "pair_id is in dim_pair", _statistics("action_effects", 10, "pair_id = 'hope'")),
+    ("action_effects", "value between its two bounds", _statistics("action_effects", 11, "effect_upper = 8")),
     ("swot", "side is one of", _statistics("swot", 9, "side = 'both'")),
     ("swot", "trend is one of", _statistics("swot", 9, "trend = 'up'")),
     ("swot", "swot is one of", _statistics("swot", 9, "swot = 'risk'")),
@@ -215,6 +249,18 @@ MUTATIONS: list[tuple[str, str, str]] = [
 
 # Column to a value outside its range, by table.
 OUTSIDE: dict[str, dict[str, float]] = {
+    "links": {
+        **{"p": 1.5, "reliability": -0.5, "within_r": 2, "within_r_corrected": 2},
+        **dict.fromkeys(("slope_se", "units", "months", "observations", "lag_months"), -1),
+    },
+    "drivers": {
+        **dict.fromkeys(("share", "presence", "reliability", "weight", "weight_lower", "weight_upper", "r2"), 1.5),
+        **{"r": 2, "rank": 0, "units": -1, "observations": -1},
+    },
+    "action_effects": {
+        **{"score_before": 101, "score_after": -1, "p": 2, "share_after": 1.5},
+        **dict.fromkeys(("effect_se", "controls", "other_actions", "months_after", "priority"), -1),
+    },
     "swot": {
         **{"score": 101, "shortfall": -1, "slope_p": 1.5, "weight": 1.1, "priority_rank": 0},
         **dict.fromkeys(("score_se", "slope_se", "driver_importance", "priority"), -1),
@@ -301,7 +347,7 @@ def test_good_file_passes(published_template: Path) -> None:
     assert result.success, result.message()
     assert not result.warnings
     assert (
-        result.message() == f"The publication gate is open: {len(result.outcomes)} expectations on 15 tables checked."
+        result.message() == f"The publication gate is open: {len(result.outcomes)} expectations on 18 tables checked."
     )
     with duckdb.connect(str(published_template)) as connection:
         connection.execute("create temporary table free as select 1")
