@@ -573,7 +573,7 @@ def _prediction(y: Array, v: Array, x1: Array, x2: Array, member: Flags) -> _Fit
 
 def _centred(x: Array, member: Flags) -> Array:
     """x less the treated unit's, in units of its spread among members; 0 elsewhere."""
-    gap = np.where(member, x - x[:, :1], 0.0)
+    gap = np.where(member, x - np.nan_to_num(x[:, :1]), 0.0)
     spread = np.sqrt((gap**2).sum(axis=1) / np.maximum(member.sum(axis=1), 1))
     return gap / np.where(spread > 0, spread, 1.0)[:, None]
 
