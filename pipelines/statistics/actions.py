@@ -579,9 +579,9 @@ def _centred(x: Array, member: Flags) -> Array:
 
 
 def _spread(y: Array, v: Array, design: Array, controls: Flags) -> Array:
-    """Variance of each unit's change: τ² + v, τ² by moments from the residuals of a plain fit (Hedges & Olkin).
+    """Variance of each unit's change: τ² + v, τ² by moments from the residuals of a plain fit (Hedges & Olkin 1985).
 
-    At least a tenth of the mean of v: where τ² comes out below zero the errors explain all there is.
+    τ² is zero where the errors of the answers explain all the spread there is.
     """
     plain = np.where(controls, 1.0, 0.0)
     inverse = np.linalg.pinv(np.einsum("tu,tui,tuj->tij", plain, design, design), hermitian=True)
