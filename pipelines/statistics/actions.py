@@ -125,16 +125,16 @@ def action_effects(
     are used. The last period of `units` is the month of judgement.
 
     Returns the columns of `ACTION_EFFECTS` sorted by unit, pair, side, started_on and action. Two rows an action
-    (one a side), but none for an action whose marker is no pair in force or which started after the last period;
-    one row with verdict `start` and no numbers for each priority weakness without an action still to end.
+    (one a side), but none for an action without unit, of a marker that is no pair in force, or from after the last
+    period; one row with verdict `start` and no numbers for each priority weakness without an action still to end.
 
     Design: difference in differences. A unit's change is its mean score over the windows that lie wholly within
     the 6 months after minus that over windows wholly before. Windows of one series never overlap (ends are one
     window apart), so a score of 3 months gives two of each, of 1 month six. A window longer than the months since
     the start can only lie partly after it: then the change is divided by `share_after`, the share of the window that
-    does, and compares the months since the start with as many that left the window; so effect = (score_after -
-    score_before) / share_after - expected_change. A month in which an action starts on
-    another day than the first is neither before nor after.
+    does, and compares the months since the start with as many that left the window. So effect = (score_after -
+    score_before) / share_after - expected_change. A month in which an action starts on another day than the first
+    is neither before nor after.
 
     The change that was to be expected without the action is predicted from units of the same level that had no
     action on the marker by then (on them or a unit above), nor began any in the months compared, the `neighbours`
@@ -158,6 +158,7 @@ def action_effects(
         raise ValueError(f"actions holds {twice['action_id'][0]!r} more than once; its key is action_id.")
     if units.is_empty():
         return _typed(pl.DataFrame(schema=ACTION_EFFECTS))
+    actions = actions.filter(pl.col("unit_id").is_not_null())
     last = units["period"].max()
     tasks = _tasks(actions, definitions, units, parameters)
     judged = _verdicts(_compared(tasks, actions, indicator_scores, units, parameters), parameters)

@@ -402,6 +402,10 @@ def test_nothing_in_nothing_out(tiny: Any) -> None:
         Parameters(),
     )
     assert dict(empty.schema) == ACTION_EFFECTS
+    nowhere = actions_frame(action() | {"unit_id": None}, action(marker="no_such_pair"))
+    assert action_effects(
+        nowhere, scores_frame(random_scores()), tiny.definitions(), units_frame(20), NO_SWOT, Parameters()
+    ).is_empty()
     blank = action_effects(
         actions_frame(action()),
         scores_frame(random_scores()).clear(),
