@@ -125,16 +125,16 @@ def action_effects(
     are used. The last period of `units` is the month of judgement.
 
     Returns the columns of `ACTION_EFFECTS` sorted by unit, pair, side, started_on and action. Two rows an action
-    (one a side), but none for an action whose marker is no pair in force or which started after the last period;
-    one row with verdict `start` and no numbers for each priority weakness without an action still to end.
+    (one a side), but none for an action without unit, of a marker that is no pair in force, or from after the last
+    period; one row with verdict `start` and no numbers for each priority weakness without an action still to end.
 
     Design: difference in differences. A unit's change is its mean score over the windows that lie wholly within
     the 6 months after minus that over windows wholly before. Windows of one series never overlap (ends are one
     window apart), so a score of 3 months gives two of each, of 1 month six. A window longer than the months since
     the start can only lie partly after it: then the change is divided by `share_after`, the share of the window that
-    does, and compares the months since the start with as many that left the window; so effect = (score_after -
-    score_before) / share_after - expected_change. A month in which an action starts on
-    another day than the first is neither before nor after.
+    does, and compares the months since the start with as many that left the window. So effect = (score_after -
+    score_before) / share_after - expected_change. A month in which an action starts on another day than the first
+    is neither before nor after.
 
     The change that was to be expected without the action is predicted from units of the same level that had no
     action on the marker by then (on them or a unit above), nor began any in the months compared, the `neighbours`
@@ -158,6 +158,7 @@ def action_effects(
         raise ValueError(f"actions holds {twice['action_id'][0]!r} more than once; its key is action_id.")
     if units.is_empty():
         return _typed(pl.DataFrame(schema=ACTION_EFFECTS))
+    actions = actions.filter(pl.col("unit_id").is_not_null())
     last = units["period"].max()
     tasks = _tasks(actions, definitions, units, parameters)
     judged = _verdicts(_compared(tasks, actions, indicator_scores, units, parameters), parameters)
@@ -573,15 +574,15 @@ def _prediction(y: Array, v: Array, x1: Array, x2: Array, member: Flags) -> _Fit
 
 def _centred(x: Array, member: Flags) -> Array:
     """x less the treated unit's, in units of its spread among members; 0 elsewhere."""
-    gap = np.where(member, x - x[:, :1], 0.0)
+    gap = np.where(member, x - np.nan_to_num(x[:, :1]), 0.0)
     spread = np.sqrt((gap**2).sum(axis=1) / np.maximum(member.sum(axis=1), 1))
     return gap / np.where(spread > 0, spread, 1.0)[:, None]
 
 
 def _spread(y: Array, v: Array, design: Array, controls: Flags) -> Array:
-    """Variance of each unit's change: τ² + v, τ² by moments from the residuals of a plain fit (Hedges & Olkin).
+    """Variance of each unit's change: τ² + v, τ² by moments from the residuals of a plain fit (Hedges & Olkin 1985).
 
-    At least a tenth of the mean of v: where τ² comes out below zero the errors explain all there is.
+    τ² is zero where the errors of the answers explain all the spread there is.
     """
     plain = np.where(controls, 1.0, 0.0)
     inverse = np.linalg.pinv(np.einsum("tu,tui,tuj->tij", plain, design, design), hermitian=True)

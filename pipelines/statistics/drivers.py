@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from scipy import special
 
 from pipelines.confidentiality.suppression import INSUFFICIENT, OK
 from pipelines.statistics.indicators import Definitions
-from pipelines.statistics.intervals import CONFIDENCE, Array
+from pipelines.statistics.intervals import Array, Z
 
 Flags = npt.NDArray[np.bool_]
 
@@ -123,9 +124,10 @@ def drivers(
     Missing scores: an indicator scored in less than `presence` of the rows is `insufficient` and left out of the
     weights of the others; else every moment is taken over the rows that have both of its columns, with none filled
     in. Where the matrix so found is not one of correlations, its eigenvalues are raised to 0.001.
-    Intervals: percentiles of `draws` bootstraps of whole units. A weight cannot be below zero, so an interval off
-    zero proves nothing by itself. `reliability` is the part of an indicator's variance that is not error of its
-    answers: a driver that is badly measured is credited with too little.
+    Intervals: `draws` bootstraps of whole units; the lower bound is bias-corrected, since noise only adds to a
+    weight (Tonidandel, LeBreton & Johnson 2009), the upper the plain percentile. A weight cannot be below zero, so
+    an interval off zero proves nothing by itself. `reliability` is the part of an indicator's variance that is not
+    error of its answers: a driver that is badly measured is credited with too little.
     A level is `insufficient` with too few units, or too few independent rows for its indicators. Association, not
     cause.
     """
@@ -193,8 +195,7 @@ def _level(
         draws = generator.multinomial(units, np.full(units, 1.0 / units), size=parameters.draws).astype(np.float64)
         resampled = _correlations(moments, draws)
         spread = relative_weights(resampled[:, :-1, :-1], resampled[:, :-1, -1])
-        tail = 100.0 * (1.0 - CONFIDENCE) / 2.0
-        lower, upper = np.percentile(spread, [tail, 100.0 - tail], axis=0)
+        lower, upper = _bounds(spread, weights)
         numbers["weight"][used] = weights
         numbers["weight_lower"][used] = np.minimum(lower, weights)
         numbers["weight_upper"][used] = np.maximum(upper, weights)
@@ -214,6 +215,20 @@ def _level(
         )
         .select(pl.col(name).cast(dtype) for name, dtype in DRIVERS.items())
     )
+
+
+def _bounds(draws: Array, estimate: Array) -> tuple[Array, Array]:
+    """Lower and upper 95 % bounds of each column of draws × columns: the lower bias-corrected (Efron 1981).
+
+    Noise only adds to a weight, and drawing again adds it once more: plain percentiles lie too high. For the upper
+    bound that is on the safe side, where the correction would bring it down to the estimate itself.
+    """
+    count = len(draws)
+    below = np.clip((draws < estimate).sum(axis=0), 0.5, count - 0.5) / count
+    level = special.ndtr(2 * special.ndtri(below) - Z)
+    place = np.clip(np.floor(level * (count - 1)), 0, count - 1).astype(np.int64)
+    lower = np.sort(draws, axis=0)[place, np.arange(draws.shape[1])]
+    return lower, np.percentile(draws, 100.0 * special.ndtr(Z), axis=0)
 
 
 @dataclass(frozen=True)
@@ -240,6 +255,7 @@ def _panel(rows: pl.DataFrame, scores: pl.DataFrame, ids: list[str]) -> _Panel:
         at=pl.int_range(pl.len()),
         unit=pl.col("unit_id").rank("dense").cast(pl.Int64) - 1,
         month=calendar - calendar.min(),
+        which=calendar.rank("dense").cast(pl.Int64) - 1,
     )
     cells = scores.join(rows.select("unit_id", "period", "at"), on=["unit_id", "period"], how="inner").join(
         pl.DataFrame({"indicator_id": ids, "column": list(range(len(ids)))}), on="indicator_id", how="inner"
@@ -261,7 +277,7 @@ def _panel(rows: pl.DataFrame, scores: pl.DataFrame, ids: list[str]) -> _Panel:
     blur = np.where(there[:, :-1], relative[:, :-1], 0.0).sum(axis=1) / number
     weight = 1.0 / ((1.0 + blur) * (1.0 + relative[:, -1]))
 
-    month = rows["month"].to_numpy()
+    month = rows["which"].to_numpy()
     mass = np.where(there, weight[:, None], 0.0)
     filled = np.where(there, values, 0.0)
     mean = _by(month, mass * filled) / np.maximum(_by(month, mass), 1e-300)
@@ -271,14 +287,14 @@ def _panel(rows: pl.DataFrame, scores: pl.DataFrame, ids: list[str]) -> _Panel:
     moves = variance > 1e-12
     with np.errstate(divide="ignore", invalid="ignore"):
         reliability = np.where(moves, np.clip(1.0 - blurred / variance, 0.0, 1.0), 0.0)
-    return _Panel(centred, there, rows["unit"].to_numpy(), month, weight, moves, reliability[:-1])
+    return _Panel(centred, there, rows["unit"].to_numpy(), rows["month"].to_numpy(), weight, moves, reliability[:-1])
 
 
 def _by(group: npt.NDArray[np.int64], values: Array) -> Array:
-    """Sums of rows by group: groups × columns."""
-    total = np.zeros((int(group.max()) + 1, values.shape[1]))
-    np.add.at(total, group, values)
-    return total
+    """Sums of rows by group (0 and up, none empty): groups × columns."""
+    order = np.argsort(group, kind="stable")
+    starts = np.searchsorted(group[order], np.arange(int(group.max()) + 1))
+    return np.asarray(np.add.reduceat(values[order], starts, axis=0))
 
 
 @dataclass(frozen=True)
@@ -348,9 +364,13 @@ def _correlations(moments: _Moments, counts: Array) -> Array:
     matrix = moments.within_scale * within + moments.between_scale * between
     spread = np.sqrt(np.maximum(np.einsum("dii->di", matrix), 1e-300))
     matrix = matrix / spread[:, :, None] / spread[:, None, :]
-    values, vectors = np.linalg.eigh(matrix)
-    raised = np.maximum(values, _SMALLEST_EIGENVALUE)
-    mended = (vectors * raised[:, None, :]) @ np.swapaxes(vectors, 1, 2)
-    unit = np.sqrt(np.einsum("dii->di", mended))
-    mended = mended / unit[:, :, None] / unit[:, None, :]
-    return np.where((values[:, :1] < _SMALLEST_EIGENVALUE)[:, :, None], mended, matrix)
+    try:
+        np.linalg.cholesky(matrix - _SMALLEST_EIGENVALUE * np.eye(wide))
+        return matrix
+    except np.linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(matrix)
+        raised = np.maximum(values, _SMALLEST_EIGENVALUE)
+        mended = (vectors * raised[:, None, :]) @ np.swapaxes(vectors, 1, 2)
+        unit = np.sqrt(np.einsum("dii->di", mended))
+        mended = mended / unit[:, :, None] / unit[:, None, :]
+        return np.where((values[:, :1] < _SMALLEST_EIGENVALUE)[:, :, None], mended, matrix)

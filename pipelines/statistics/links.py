@@ -162,8 +162,11 @@ def links(monthly_scores: pl.DataFrame, units: pl.DataFrame, parameters: Paramet
     here after both effects). `reliability` is the share of Σ w x̃² that is left. Weights 1/((S + v)(R + v')), S and R
     the variances of movement of predictor and outcome beyond error; with v and v' by the number of answers alone,
     since weights that follow a unit's own spread would be tied to the errors they correct.
-    The interval is clustered by unit, on units - 1 degrees of freedom, variances scaled by
-    G/(G - 1) · (N - 1)/(N - K), K the month effects and the slope (unit effects are nested in clusters).
+    The interval is clustered by unit. Units differ in weight, and a plain sandwich then comes out too small: each
+    unit's part is divided by 1 - h, h its share of Σ w x̃² (the jackknife over units, HC3's idea by cluster), the
+    whole scaled by (G - 1)/G · (N - 1)/(N - K), K the month effects and the slope (unit effects are nested in
+    clusters), and Student's quantile taken at the effective number of units, 1/Σ h² (Carter, Schnepel & Steigerwald
+    2017), less one. Where all h are equal this is the usual G/(G - 1) on G - 1 degrees of freedom.
 
     within_r: correlation of the two after both effects, as observed; within_r_corrected: without the errors of the
     answers on either side. strongest: the lag of the largest |within_r| in its direction. Association, not cause.
@@ -328,11 +331,15 @@ def _link(
     slope = product / signal
     # The estimating equation of each unit; they add up to zero at the slope.
     equation = (weight * rx * (ry - slope * rx) + slope * own * kept(x.variance)).sum(axis=1)
-    small = units / (units - 1) * (cells - 1) / (cells - months)
-    se = float(np.sqrt(small * (equation**2).sum()) / signal)
+    leverage = (weight * rx**2).sum(axis=1) / square
+    if leverage.max() > 1.0 - 1e-9:
+        return counts
+    small = (units - 1) / units * (cells - 1) / (cells - months)
+    se = float(np.sqrt(small * ((equation / (1.0 - leverage)) ** 2).sum()) / signal)
+    freedom = 1.0 / float((leverage**2).sum()) - 1.0
     if not se > 0:
         return counts
-    half = float(special.stdtrit(units - 1, 0.5 + CONFIDENCE / 2)) * se
+    half = float(special.stdtrit(freedom, 0.5 + CONFIDENCE / 2)) * se
     outcome_square = (weight * ry**2).sum()
     outcome_signal = outcome_square - (own * kept(y.variance)).sum()
     corrected = product / np.sqrt(signal * outcome_signal) if outcome_signal > 0 else None
@@ -341,7 +348,7 @@ def _link(
         "slope_lower": slope - half,
         "slope_upper": slope + half,
         "slope_se": se,
-        "p": 2.0 * float(special.stdtr(units - 1, -abs(slope) / se)),
+        "p": 2.0 * float(special.stdtr(freedom, -abs(slope) / se)),
         "within_r": product / np.sqrt(square * outcome_square),
         "within_r_corrected": None if corrected is None else float(np.clip(corrected, -1.0, 1.0)),
         "reliability": min(signal / square, 1.0),

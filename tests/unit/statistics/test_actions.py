@@ -325,6 +325,17 @@ def test_too_few_units_or_hidden_scores_give_a_row_without_numbers(tiny: Any) ->
         assert found["verdict"].null_count() == found.height
 
 
+def test_one_unit_without_enough_scores_leaves_the_others_alone(tiny: Any) -> None:
+    """The first has two scores before its action, which make no slope; the second is whole."""
+    acts = actions_frame(action(), action("u01"))
+    scores = scores_frame(random_scores())
+    thin = scores.filter((pl.col("unit_id") != "u00") | ~pl.col("period").is_in(PERIODS[: START - 2]))
+    arguments = tiny.definitions(), units_frame(20), NO_SWOT, Parameters()
+    whole, found = (action_effects(acts, frame, *arguments) for frame in (scores, thin))
+    assert dict(found.select("unit_id", "status").iter_rows()) == {"u00": "insufficient", "u01": "ok"}
+    assert found.filter(pl.col("unit_id") == "u01").equals(whole.filter(pl.col("unit_id") == "u01"))
+
+
 def test_other_actions_on_the_same_marker_are_counted(tiny: Any) -> None:
     found = action_effects(
         actions_frame(action(), action(started=PERIODS[START + 2])),
@@ -391,6 +402,10 @@ def test_nothing_in_nothing_out(tiny: Any) -> None:
         Parameters(),
     )
     assert dict(empty.schema) == ACTION_EFFECTS
+    nowhere = actions_frame(action() | {"unit_id": None}, action(marker="no_such_pair"))
+    assert action_effects(
+        nowhere, scores_frame(random_scores()), tiny.definitions(), units_frame(20), NO_SWOT, Parameters()
+    ).is_empty()
     blank = action_effects(
         actions_frame(action()),
         scores_frame(random_scores()).clear(),

@@ -85,14 +85,21 @@ def test_without_errors_in_the_scores_it_is_the_dummy_regression_clustered_by_un
     ]
     design = np.column_stack([x[there], *dummies]).astype(float)
     fit = sm.OLS(y[there], design).fit(cov_type="cluster", cov_kwds={"groups": unit[there]})
-    # statsmodels counts the unit effects among the parameters; they are nested in the clusters.
     n, months, everything = there.sum(), len(np.unique(month[there])), design.shape[1]
-    se = fit.bse[0] * np.sqrt((n - everything) / (n - months))
-    units = len(np.unique(unit[there]))
+    members, of = np.unique(unit[there], return_inverse=True)
+    units = len(members)
+    left = sm.OLS(x[there], design[:, 1:]).fit().resid
+    score, leverage = np.bincount(of, left * fit.resid), np.bincount(of, left**2) / (left**2).sum()
+    # These are the pieces of statsmodels' own error, which counts the unit effects among the parameters ...
+    plain = units / (units - 1) * (n - 1) / (n - everything) * (score**2).sum()
+    assert fit.bse[0] == pytest.approx(np.sqrt(plain) / (left**2).sum())
+    # ... though they are nested in the clusters; and units of more weight are given their due.
+    se = np.sqrt((units - 1) / units * (n - 1) / (n - months) * ((score / (1 - leverage)) ** 2).sum()) / (left**2).sum()
+    freedom = 1 / (leverage**2).sum() - 1
     assert row["slope"] == pytest.approx(fit.params[0])
     assert row["slope_se"] == pytest.approx(se, rel=1e-6)
-    assert row["slope_upper"] == pytest.approx(fit.params[0] + special.stdtrit(units - 1, 0.975) * se)
-    assert row["p"] == pytest.approx(2 * special.stdtr(units - 1, -abs(fit.params[0] / se)), rel=1e-5)
+    assert row["slope_upper"] == pytest.approx(fit.params[0] + special.stdtrit(freedom, 0.975) * se)
+    assert row["p"] == pytest.approx(2 * special.stdtr(freedom, -abs(fit.params[0] / se)), rel=1e-5)
     assert (row["units"], row["months"], row["observations"]) == (units, months, n)
     assert row["reliability"] == pytest.approx(1)
     assert row["within_r_corrected"] == pytest.approx(row["within_r"])
