@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.claims import Claim, report
 
 COMPANIES = 200
-PARTS = ("ruptures", "intervals", "shrinkage", "links", "actions", "drivers")
+PARTS = ("ruptures", "intervals", "shrinkage", "links", "actions", "drivers", "diagnosis")
 
 
 def claims(parts: Sequence[str], companies: int) -> Iterator[Claim]:
