@@ -32,7 +32,9 @@ QUERIES = {
     "composite_people": "select unit_id, period, indicator_id, person_key from indicators.indicator_people "
     f"where {_COMPOSITES}",
     "ancestors": "select unit_id, period, ancestor_id from canonical.bridge_unit_ancestor",
-    "actions": "select action_id, unit_id, marker, started_on, ended_on, kind, owner_role from canonical.dim_action "
+    # Two systems may number their actions alike.
+    "actions": "select case when count(*) over (partition by action_id) > 1 then source_system || ':' else '' end "
+    "|| action_id as action_id, unit_id, marker, started_on, ended_on, kind, owner_role from canonical.dim_action "
     "where unit_id is not null",
     "units": "select unit_id, period, unit_level, parent_unit_id from indicators.unit_months",
 }
