@@ -7,8 +7,11 @@ duplicate of an earlier one, filtered, bad (quarantine), good (landing); each ro
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -64,20 +67,25 @@ def conform(connection: duckdb.DuckDBPyConnection, raw: RawTable, contract: Cont
     else:
         _type_part(connection, raw, raw.part, contract)
     connection.execute("CREATE OR REPLACE VIEW good AS SELECT * FROM typed WHERE _filter IS NULL AND _errors = ''")
-    connection.execute(f"CREATE OR REPLACE TABLE quarantine AS {_quarantine_sql(raw, contract)}")
-    filter_reasons = _counts(
-        connection, "SELECT _filter, count(*) FROM typed WHERE _filter IS NOT NULL GROUP BY 1 ORDER BY 1"
-    )
+    sorted_out = connection.execute(
+        "SELECT _filter, _errors <> '' AS bad, count(*) FROM typed GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    filter_reasons: Counter[str] = Counter()
+    for reason, _, rows in sorted_out:
+        if reason is not None:
+            filter_reasons[reason] += rows
+    bad = any(reason is None and wrong for reason, wrong, _ in sorted_out)
+    connection.execute(f"CREATE OR REPLACE TABLE quarantine AS {_quarantine_sql(raw, contract, bad=bad)}")
     reasons = _counts(connection, "SELECT reason, count(*) FROM quarantine GROUP BY 1 ORDER BY 1")
     return Conformed(
         good="good",
         quarantine="quarantine",
-        landed=_count(connection, "good"),
-        quarantined=_count(connection, "quarantine"),
+        landed=sum(rows for reason, wrong, rows in sorted_out if reason is None and not wrong),
+        quarantined=sum(reasons.values()),
         duplicates=_count(connection, "duplicates"),
-        filtered=sum(filter_reasons.values()),
+        filtered=filter_reasons.total(),
         reasons=reasons,
-        filter_reasons=filter_reasons,
+        filter_reasons=dict(filter_reasons),
     )
 
 
@@ -171,9 +179,9 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
         if made:
             body = f"SELECT {', '.join(keep + made)} FROM ({body})"
         keep += [f"{letter}{i}" for i, column in columns if make is None or make(i, column) is not None]
-    errors = ", ".join([*(_error_sql(i, column, contract) for i, column in columns), *_output_errors(contract)])
+    checks = [*(whens for i, column in columns if (whens := _checks(i, column, contract))), *_output_checks(contract)]
     values = ", ".join(f"v{i}" for i, _ in columns)
-    body = f"SELECT {kept}, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
+    body = f"SELECT {kept}, _filter, {values}, {_errors_sql(checks)} AS _errors FROM ({body})"
     # A good row to which no output applies gives no landing row, so it must not count as landed.
     idle = f"CASE WHEN _errors = '' AND NOT ({_lands(contract)}) THEN 'nothing_to_land' END"
     body = f"SELECT * REPLACE (coalesce(_filter, {idle}) AS _filter) FROM ({body})"
@@ -397,14 +405,33 @@ def _plain_number(text: str, native: bool, contract: Contract) -> tuple[str, str
 # --- errors -------------------------------------------------------------------------------------------
 
 
-def _error_sql(i: int, column: Column, contract: Contract) -> str:
-    """Return SQL for '<column index>:<code>' of the first thing wrong with one column, or null."""
+#: SQL conditions, each with the '<column index>:<code>' of what is wrong where it is met; the first one met counts.
+Checks: TypeAlias = list[tuple[str, str]]
+
+
+def _errors_sql(checks: Sequence[Checks]) -> str:
+    """Return SQL for the codes of all that is wrong with a row, divided by `;`; '' for a good row.
+
+    Whether there is anything is asked first, because the codes of hardly any row need be put together.
+    """
+    cases = [
+        f"CASE {' '.join(f'WHEN {condition} THEN {literal(code)}' for condition, code in check)} END"
+        for check in checks
+    ]
+    bad = [f"({condition})" for check in checks for condition, _ in check]
+    return f"CASE WHEN {' OR '.join(bad)} THEN concat_ws(';', {', '.join(cases)}) ELSE '' END" if bad else "''"
+
+
+def _checks(i: int, column: Column, contract: Contract) -> Checks:
+    """Return what may be wrong with one column."""
     whens = []
     if column.extract is not None:
         whens.append((f"s{i} IS NOT NULL AND x{i} IS NULL", "no_match"))
     if column.codes and column.default is None:
-        keys = ", ".join(literal(key) for key in _code_keys(column)) or "''"
-        unknown = f"p{i} IS NULL AND x{i} IS NOT NULL AND {_fold_sql(f'x{i}')} NOT IN ({keys})"
+        known = [literal(_folded_code(code)) for code, result in column.codes.items() if code.strip() and not result]
+        unknown = f"p{i} IS NULL AND x{i} IS NOT NULL"
+        if known:
+            unknown += f" AND NOT list_contains([{', '.join(known)}], {_fold_sql(f'x{i}')})"
         whens.append((unknown, "unknown_code"))
     if column.required:
         whens.append((f"p{i} IS NULL", "required"))
@@ -417,8 +444,7 @@ def _error_sql(i: int, column: Column, contract: Contract) -> str:
     for bound, sign in ((column.min, "<"), (column.max, ">")):
         if bound is not None:
             whens.append((f"v{i} {sign} {_bound_sql(column, bound, contract)}", "out_of_range"))
-    cases = " ".join(f"WHEN {condition} THEN '{i}:{code}'" for condition, code in whens)
-    return f"CASE {cases} END" if cases else "NULL"
+    return [(condition, f"{i}:{code}") for condition, code in whens]
 
 
 def _bound_sql(column: Column, bound: str, contract: Contract) -> str:
@@ -432,8 +458,8 @@ def _bound_sql(column: Column, bound: str, contract: Contract) -> str:
     return f"CAST({literal(bound)} AS DOUBLE)"
 
 
-def _output_errors(contract: Contract) -> list[str]:
-    """Return SQL for what is wrong with the rows the outputs would give: missing, not_allowed, off scale."""
+def _output_checks(contract: Contract) -> list[Checks]:
+    """Return what may be wrong with the rows the outputs would give: missing, not_allowed, off scale."""
     position = {column.field: i for i, column in enumerate(contract.columns)}
     found: dict[tuple[str, str], None] = {}
     for output in contract.resolved_outputs():
@@ -455,7 +481,7 @@ def _output_errors(contract: Contract) -> list[str]:
                 low = _number_reference(item["scale_min"], position)
                 high = _number_reference(item["scale_max"], position)
                 found[(f"{active} AND (v{i} < {low} OR v{i} > {high})", f"{i}:out_of_range")] = None
-    return [f"CASE WHEN {condition} THEN '{code}' END" for condition, code in found]
+    return [[check] for check in found]
 
 
 def _active(output: Output, item: dict[str, str], position: dict[str, int]) -> str:
@@ -500,8 +526,12 @@ _PROBLEM = {
 }
 
 
-def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
-    """Return the bad rows, whole: rejects of the reader, then those with a bad value."""
+def _quarantine_sql(raw: RawTable, contract: Contract, *, bad: bool) -> str:
+    """Return the bad rows, whole, by record: rejects of the reader and, where there are `bad` ones, typed rows."""
+    rejects = f"""SELECT _line AS line, _record AS record, "column", value, reason, message, row
+        FROM {raw.rejects_table}"""
+    if not bad:
+        return f"{rejects} ORDER BY record"
     lookup = ", ".join(
         f"({i}, {literal(code)}, {literal(column.source)}, {literal(text)})"
         for i, column in enumerate(contract.columns)
@@ -531,8 +561,7 @@ def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
                 || CASE WHEN named <> source THEN '. Bad columns of the row: ' || named ELSE '' END AS message,
             whole AS row
         FROM told
-        UNION ALL
-        SELECT _line, _record, "column", value, reason, message, row FROM {raw.rejects_table}
+        UNION ALL {rejects}
         ORDER BY record"""
 
 
