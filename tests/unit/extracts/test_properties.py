@@ -67,6 +67,7 @@ def test_every_row_is_accounted_for(make_bench: Callable[[], Any], lines: list[s
     assert all(message and row is not None for message, row in bench.bad("message, row"))
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="aé~!\x7f\x1f𝒳\u0301 \t\u00a0\u202f\ufeff", max_size=6))
 def test_texts_are_trimmed_of_every_kind_of_blank(text: str) -> None:
     with duckdb.connect() as connection:
