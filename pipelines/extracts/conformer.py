@@ -616,9 +616,9 @@ def landing_selects(contract: Contract, entity: Entity, good: str, version: date
     """Return the SELECT of the landing rows of each output of one entity, and whether it is of distinct rows.
 
     Columns: the entity's fields in order, `_record` and `_version`; where a pseudonym belongs stands the identifier
-    with its domain, for `pseudonyms`; what stands for codes may be an ENUM. Distinct rows are so within `good`; where it
-    is a part of a file, `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's, for
-    rows that do not state their own.
+    with its domain, for `pseudonyms`; what stands for codes may be an ENUM. Distinct rows are so within `good`; where
+    it is a part of a file, `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's,
+    for rows that do not state their own.
     """
     position = {column.field: i for i, column in enumerate(contract.columns)}
     selects = []
