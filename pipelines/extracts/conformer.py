@@ -7,8 +7,11 @@ duplicate of an earlier one, filtered, bad (quarantine), good (landing); each ro
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 import duckdb
@@ -24,6 +27,9 @@ from pipelines.extracts.readers.base import Part, RawTable, fetch_row, literal, 
 _BLANKS = " \t\r\n\u00a0\u202f\ufeff"
 _TRUE = ("true", "1", "yes", "oui", "vrai", "y", "o", "t")
 _FALSE = ("false", "0", "no", "non", "faux", "n", "f")
+
+#: Most results of a column's codes for which it is an ENUM: the type is written out at each of them.
+_FEW = 20
 
 _ISO_DATES = ("%Y-%m-%d",)
 _ISO_NATIVE_DATES = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S.%f")
@@ -64,20 +70,25 @@ def conform(connection: duckdb.DuckDBPyConnection, raw: RawTable, contract: Cont
     else:
         _type_part(connection, raw, raw.part, contract)
     connection.execute("CREATE OR REPLACE VIEW good AS SELECT * FROM typed WHERE _filter IS NULL AND _errors = ''")
-    connection.execute(f"CREATE OR REPLACE TABLE quarantine AS {_quarantine_sql(raw, contract)}")
-    filter_reasons = _counts(
-        connection, "SELECT _filter, count(*) FROM typed WHERE _filter IS NOT NULL GROUP BY 1 ORDER BY 1"
-    )
+    sorted_out = connection.execute(
+        "SELECT _filter, _errors <> '' AS bad, count(*) FROM typed GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    filter_reasons: Counter[str] = Counter()
+    for reason, _, rows in sorted_out:
+        if reason is not None:
+            filter_reasons[reason] += rows
+    bad = any(reason is None and wrong for reason, wrong, _ in sorted_out)
+    connection.execute(f"CREATE OR REPLACE TABLE quarantine AS {_quarantine_sql(raw, contract, bad=bad)}")
     reasons = _counts(connection, "SELECT reason, count(*) FROM quarantine GROUP BY 1 ORDER BY 1")
     return Conformed(
         good="good",
         quarantine="quarantine",
-        landed=_count(connection, "good"),
-        quarantined=_count(connection, "quarantine"),
+        landed=sum(rows for reason, wrong, rows in sorted_out if reason is None and not wrong),
+        quarantined=sum(reasons.values()),
         duplicates=_count(connection, "duplicates"),
-        filtered=sum(filter_reasons.values()),
+        filtered=filter_reasons.total(),
         reasons=reasons,
-        filter_reasons=filter_reasons,
+        filter_reasons=dict(filter_reasons),
     )
 
 
@@ -171,9 +182,9 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
         if made:
             body = f"SELECT {', '.join(keep + made)} FROM ({body})"
         keep += [f"{letter}{i}" for i, column in columns if make is None or make(i, column) is not None]
-    errors = ", ".join([*(_error_sql(i, column, contract) for i, column in columns), *_output_errors(contract)])
+    checks = [*(whens for i, column in columns if (whens := _checks(i, column, contract))), *_output_checks(contract)]
     values = ", ".join(f"v{i}" for i, _ in columns)
-    body = f"SELECT {kept}, _filter, {values}, concat_ws(';', {errors}) AS _errors FROM ({body})"
+    body = f"SELECT {kept}, _filter, {values}, {_errors_sql(checks)} AS _errors FROM ({body})"
     # A good row to which no output applies gives no landing row, so it must not count as landed.
     idle = f"CASE WHEN _errors = '' AND NOT ({_lands(contract)}) THEN 'nothing_to_land' END"
     body = f"SELECT * REPLACE (coalesce(_filter, {idle}) AS _filter) FROM ({body})"
@@ -188,8 +199,11 @@ def _typed_sql(raw: RawTable, contract: Contract) -> str:
 
 
 def _trim_sql(text: str) -> str:
-    """Return SQL for the text without outer blanks, no-break ones too; plain first and last letters are quick."""
-    plain = " AND ".join(f"{end}({text}, 1) BETWEEN '!' AND '~'" for end in ("left", "right"))
+    """Return SQL for the text without outer blanks, no-break ones too; plain first and last letters are quick.
+
+    Twice as quick so as with left() and right().
+    """
+    plain = f"{text} >= '!' AND {text} < '\x7f' AND {text}[-1] BETWEEN '!' AND '~'"
     return f"CASE WHEN {plain} THEN {text} ELSE nullif(trim({text}, {literal(_BLANKS)}), '') END"
 
 
@@ -246,18 +260,26 @@ def _coded_sql(column: Column, text: str) -> str:
         if code.strip():
             meant.setdefault(_folded_code(code), result)
     written = {code.strip(): meant[_folded_code(code)] for code in column.codes if code.strip()}
-    folded = " ".join(f"WHEN {literal(code)} THEN {_null_or_literal(result)}" for code, result in meant.items())
-    plain = " ".join(
-        f"WHEN {text} = {literal(code)} THEN {_null_or_literal(result)}" for code, result in written.items()
-    )
+    kind = _code_type(column)
+    sql_of = {result: _result_sql(result, kind) for result in ("", *column.codes.values())}
+    folded = " ".join(f"WHEN {literal(code)} THEN {sql_of[result]}" for code, result in meant.items())
+    plain = " ".join(f"WHEN {text} = {literal(code)} THEN {sql_of[result]}" for code, result in written.items())
     blank = next((result for code, result in column.codes.items() if not code.strip()), "")
-    otherwise = literal(column.default) if column.default is not None else "NULL"
+    otherwise = f"CAST({literal(column.default)} AS {kind})" if column.default is not None else sql_of[""]
     rest = f"CASE {_fold_sql(text)} {folded} ELSE {otherwise} END" if folded else otherwise
-    return f"CASE WHEN {text} IS NULL THEN {_null_or_literal(blank)} {plain} ELSE {rest} END"
+    return f"CASE WHEN {text} IS NULL THEN {sql_of[blank]} {plain} ELSE {rest} END"
 
 
-def _null_or_literal(text: str) -> str:
-    return literal(text) if text else "CAST(NULL AS VARCHAR)"
+def _code_type(column: Column) -> str:
+    """Return the SQL type of what the codes of a column stand for: an ENUM of a few texts costs half in every step."""
+    results = dict.fromkeys(result for result in (*column.codes.values(), column.default) if result)
+    if column.type != "text" or column.default == "" or not 0 < len(results) <= _FEW:
+        return "VARCHAR"
+    return f"ENUM ({_list(tuple(results))})"
+
+
+def _result_sql(result: str, kind: str) -> str:
+    return f"CAST({literal(result) if result else 'NULL'} AS {kind})"
 
 
 def _parsed_sql(column: Column, text: str, native: bool, contract: Contract) -> str:
@@ -397,14 +419,33 @@ def _plain_number(text: str, native: bool, contract: Contract) -> tuple[str, str
 # --- errors -------------------------------------------------------------------------------------------
 
 
-def _error_sql(i: int, column: Column, contract: Contract) -> str:
-    """Return SQL for '<column index>:<code>' of the first thing wrong with one column, or null."""
+#: SQL conditions, each with the '<column index>:<code>' of what is wrong where it is met; the first one met counts.
+Checks: TypeAlias = list[tuple[str, str]]
+
+
+def _errors_sql(checks: Sequence[Checks]) -> str:
+    """Return SQL for the codes of all that is wrong with a row, divided by `;`; '' for a good row.
+
+    Whether there is anything is asked first, because the codes of hardly any row need be put together.
+    """
+    cases = [
+        f"CASE {' '.join(f'WHEN {condition} THEN {literal(code)}' for condition, code in check)} END"
+        for check in checks
+    ]
+    bad = [f"({condition})" for check in checks for condition, _ in check]
+    return f"CASE WHEN {' OR '.join(bad)} THEN concat_ws(';', {', '.join(cases)}) ELSE '' END" if bad else "''"
+
+
+def _checks(i: int, column: Column, contract: Contract) -> Checks:
+    """Return what may be wrong with one column."""
     whens = []
     if column.extract is not None:
         whens.append((f"s{i} IS NOT NULL AND x{i} IS NULL", "no_match"))
     if column.codes and column.default is None:
-        keys = ", ".join(literal(key) for key in _code_keys(column)) or "''"
-        unknown = f"p{i} IS NULL AND x{i} IS NOT NULL AND {_fold_sql(f'x{i}')} NOT IN ({keys})"
+        known = [literal(_folded_code(code)) for code, result in column.codes.items() if code.strip() and not result]
+        unknown = f"p{i} IS NULL AND x{i} IS NOT NULL"
+        if known:
+            unknown += f" AND NOT list_contains([{', '.join(known)}], {_fold_sql(f'x{i}')})"
         whens.append((unknown, "unknown_code"))
     if column.required:
         whens.append((f"p{i} IS NULL", "required"))
@@ -417,8 +458,7 @@ def _error_sql(i: int, column: Column, contract: Contract) -> str:
     for bound, sign in ((column.min, "<"), (column.max, ">")):
         if bound is not None:
             whens.append((f"v{i} {sign} {_bound_sql(column, bound, contract)}", "out_of_range"))
-    cases = " ".join(f"WHEN {condition} THEN '{i}:{code}'" for condition, code in whens)
-    return f"CASE {cases} END" if cases else "NULL"
+    return [(condition, f"{i}:{code}") for condition, code in whens]
 
 
 def _bound_sql(column: Column, bound: str, contract: Contract) -> str:
@@ -432,8 +472,8 @@ def _bound_sql(column: Column, bound: str, contract: Contract) -> str:
     return f"CAST({literal(bound)} AS DOUBLE)"
 
 
-def _output_errors(contract: Contract) -> list[str]:
-    """Return SQL for what is wrong with the rows the outputs would give: missing, not_allowed, off scale."""
+def _output_checks(contract: Contract) -> list[Checks]:
+    """Return what may be wrong with the rows the outputs would give: missing, not_allowed, off scale."""
     position = {column.field: i for i, column in enumerate(contract.columns)}
     found: dict[tuple[str, str], None] = {}
     for output in contract.resolved_outputs():
@@ -455,7 +495,7 @@ def _output_errors(contract: Contract) -> list[str]:
                 low = _number_reference(item["scale_min"], position)
                 high = _number_reference(item["scale_max"], position)
                 found[(f"{active} AND (v{i} < {low} OR v{i} > {high})", f"{i}:out_of_range")] = None
-    return [f"CASE WHEN {condition} THEN '{code}' END" for condition, code in found]
+    return [[check] for check in found]
 
 
 def _active(output: Output, item: dict[str, str], position: dict[str, int]) -> str:
@@ -500,8 +540,12 @@ _PROBLEM = {
 }
 
 
-def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
-    """Return the bad rows, whole: rejects of the reader, then those with a bad value."""
+def _quarantine_sql(raw: RawTable, contract: Contract, *, bad: bool) -> str:
+    """Return the bad rows, whole, by record: rejects of the reader and, where there are `bad` ones, typed rows."""
+    rejects = f"""SELECT _line AS line, _record AS record, "column", value, reason, message, row
+        FROM {raw.rejects_table}"""
+    if not bad:
+        return f"{rejects} ORDER BY record"
     lookup = ", ".join(
         f"({i}, {literal(code)}, {literal(column.source)}, {literal(text)})"
         for i, column in enumerate(contract.columns)
@@ -531,8 +575,7 @@ def _quarantine_sql(raw: RawTable, contract: Contract) -> str:
                 || CASE WHEN named <> source THEN '. Bad columns of the row: ' || named ELSE '' END AS message,
             whole AS row
         FROM told
-        UNION ALL
-        SELECT _line, _record, "column", value, reason, message, row FROM {raw.rejects_table}
+        UNION ALL {rejects}
         ORDER BY record"""
 
 
@@ -573,17 +616,18 @@ def landing_selects(contract: Contract, entity: Entity, good: str, version: date
     """Return the SELECT of the landing rows of each output of one entity, and whether it is of distinct rows.
 
     Columns: the entity's fields in order, `_record` and `_version`; where a pseudonym belongs stands the identifier
-    with its domain, for `pseudonyms`. Distinct rows are so within `good`; where it is a part of a file,
-    `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's, for rows that do not
-    state their own.
+    with its domain, for `pseudonyms`; what stands for codes may be an ENUM. Distinct rows are so within `good`; where
+    it is a part of a file, `distinct_sql` over the rows of all parts remains to be done. `version` is the delivery's,
+    for rows that do not state their own.
     """
     position = {column.field: i for i, column in enumerate(contract.columns)}
     selects = []
-    for output in contract.resolved_outputs():
-        if output.entity != entity.name:
-            continue
+    outputs = [output for output in contract.resolved_outputs() if output.entity == entity.name]
+    # Of several outputs or items, the same field may be of codes here and of texts there.
+    alike = len(outputs) == 1 and len(outputs[0].items()) == 1
+    for output in outputs:
         select = " UNION ALL ".join(
-            f"SELECT {_field_list(entity, item, turned, contract, position)}, _record, "
+            f"SELECT {_field_list(entity, item, turned, contract, position, alike=alike)}, _record, "
             f"{version_sql(contract, version)} AS _version FROM {good} WHERE {_active(output, item, position)}"
             for item, turned in zip(output.items(), output.reversed_items(), strict=True)
         )
@@ -613,10 +657,15 @@ def _field_list(
     turned: bool,
     contract: Contract,
     position: dict[str, int],
+    *,
+    alike: bool,
 ) -> str:
     parts = []
     for field in entity.fields:
         sql = _field_sql(field, item, contract, position)
+        i = position.get(item.get(field.name, "="))
+        if alike and i is not None and field.identity is None and _code_type(contract.columns[i]) != "VARCHAR":
+            sql = f"v{i}"
         if turned and field.name == "value":
             low = _number_reference(item["scale_min"], position)
             high = _number_reference(item["scale_max"], position)

@@ -98,7 +98,7 @@ def take_in(
 
     Raises DeliveryError when the file must be refused; then nothing of it is left behind that a receipt names.
     """
-    attempt = Attempt()
+    attempt, why = Attempt(), ""
     for _ in range(_ATTEMPTS):
         try:
             with (
@@ -114,13 +114,11 @@ def take_in(
                     return intake.finish()
         except FalseTwinsError:
             attempt = replace(attempt, salt=attempt.salt + 1)
+            why = "rows that differ were taken for copies of each other"
         except NotPlainError:
             attempt = replace(attempt, plainly=False)
-    raise DeliveryError(
-        "fault",
-        f"{shown}: rows that differ were taken for copies of each other, time and again. Nothing was landed; please "
-        "report this as a fault.",
-    )
+            why = "its rows were not read as they were counted"
+    raise DeliveryError("fault", f"{shown}: {why}, time and again. Nothing was landed; please report this as a fault.")
 
 
 def _parts(
@@ -284,9 +282,18 @@ class _Intake:
 
     def _append(self, entity: Entity, rows: str) -> None:
         fields = ", ".join(f'"{column}"' for column in entity.names)
-        table = self._connection.sql(
+        reader = self._connection.sql(
             f"SELECT {fields}, CAST(_record AS BIGINT) AS _record, _version FROM {rows}"
-        ).to_arrow_table()
+        ).to_arrow_reader(_ROW_GROUP)
+        # By row groups, because memory of that size is used again and again.
+        table = None
+        for batch in reader:
+            table = pa.Table.from_batches([batch])
+            self._append_batch(entity, table)
+        if table is None:
+            self._append_batch(entity, reader.schema.empty_table())
+
+    def _append_batch(self, entity: Entity, table: pa.Table) -> None:
         for number, field in enumerate(entity.fields):
             if field.identity is not None:
                 made = pseudonyms(pl.Series(table.column(number)), self._key)
@@ -334,17 +341,17 @@ def _months(connection: duckdb.DuckDBPyConnection, contract: Contract, files: di
         entity = ENTITIES[name]
         if entity.event is None:
             continue
-        # Distinct quarters of an hour first: no zone's offset is finer, and months of 20M rows cost little.
-        moment, few = f'"{entity.event}"', f'"{entity.event}"'
+        # The first and the last moment of each day in UTC: no day has a part in more than two months of any zone.
+        moment = "unnest([first, last])"
         if entity.field(entity.event).type == "TIMESTAMP":
-            few = f"time_bucket(INTERVAL 15 MINUTE, {moment})"
             moment = f"timezone({literal(contract.timezone)}, timezone('UTC', {moment}))"
         months |= {
             month
             for (month,) in connection.execute(
-                f"""SELECT DISTINCT strftime({moment}, '%Y-%m')
-                FROM (SELECT DISTINCT {few} AS "{entity.event}" FROM read_parquet({file_literal(path)}))
-                WHERE "{entity.event}" IS NOT NULL"""
+                f"""SELECT DISTINCT strftime({moment}, '%Y-%m') FROM (
+                    SELECT min("{entity.event}") AS first, max("{entity.event}") AS last
+                    FROM read_parquet({file_literal(path)}) WHERE "{entity.event}" IS NOT NULL
+                    GROUP BY CAST("{entity.event}" AS DATE))"""
             ).fetchall()
         }
     return sorted(months)

@@ -11,6 +11,7 @@ import codecs
 import csv
 import io
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -21,6 +22,9 @@ Hashes = npt.NDArray[np.uint64]
 Places = npt.NDArray[np.int64]
 
 _LF = 10
+
+#: Bytes of a text looked at together.
+_PIECE = 2**20
 
 #: Bits of a hash that a first look at many rows compares.
 _SIEVE = 22
@@ -114,11 +118,13 @@ class Twins:
         """Return where each row of a text ends (its line end included), in bytes."""
         from pipelines.extracts.readers.scanner import Records, scan  # the readers import this module
 
-        raw = path.read_bytes()
-        if not self._quote or self._quote.encode() not in raw:
-            return np.flatnonzero(np.frombuffer(raw, dtype=np.uint8) == _LF) + 1
         ends, begin = [], 0
-        for records in scan([raw], self._delimiter, self._quote):
+        if not self._quote or not any(self._quote.encode() in piece for piece in _pieces(path)):
+            for piece in _pieces(path):
+                ends.append(np.flatnonzero(np.frombuffer(piece, dtype=np.uint8) == _LF) + 1 + begin)
+                begin += len(piece)
+            return np.concatenate(ends)
+        for records in scan(_pieces(path), self._delimiter, self._quote):
             assert isinstance(records, Records)
             ends.append(records.stop + 1 + begin)
             begin = int(ends[-1][-1]) if len(ends[-1]) else begin
@@ -129,6 +135,13 @@ class Twins:
         text = io.StringIO(row.decode("utf-8"), newline="")
         reader = csv.reader(text, delimiter=self._delimiter, quotechar=self._quote or None, quoting=quoting)
         return next(reader)
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """Yield the bytes of a file, as many at a time as the caches hold."""
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE):
+            yield piece
 
 
 class _Texts:

@@ -41,8 +41,9 @@ from pipelines.extracts.twins import Twins
 
 _LF = 10
 
-#: Bytes of sound rows that are conformed together: some million rows.
-PART = 128 * 2**20
+#: Bytes of sound rows that are conformed together: some hundred thousand rows. Of fewer, what a part costs whatever its
+#: size tells; more take more memory and are no quicker.
+PART = 64 * 2**20
 
 #: What a row set aside takes in memory beside its text, in bytes.
 _REJECT = 1024
@@ -102,7 +103,7 @@ def read(path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, 
 def read_parts(
     path: Path, contract: Contract, connection: duckdb.DuckDBPyConnection, workdir: Path, attempt: Attempt
 ) -> Iterator[RawTable]:
-    """Read a delimited file as `read` does, a part of some hundred megabytes after the other.
+    """Read a delimited file as `read` does, a part of some ten megabytes (PART) after the other.
 
     The rows of a part are read where they are used: `part.prove` must be told how many that gave, or how it failed.
     The relations of a part are replaced by those of the next. The conformer finds the duplicates among all parts;

@@ -269,7 +269,9 @@ def file_names(connection: duckdb.DuckDBPyConnection, raw: RawTable) -> list[str
     is nested beyond reason gives its own keys only.
     """
     names: set[str] = set()
-    rows = connection.execute(f"SELECT {raw.row_sql} FROM {raw.table} LIMIT {_SAMPLE}").fetchall()
+    # The rows of a part are those of a delimited file: each has the columns of its header.
+    sample = _SAMPLE if raw.part is None else 1
+    rows = connection.execute(f"SELECT {raw.row_sql} FROM {raw.table} LIMIT {sample}").fetchall()
     for (row,) in rows:
         try:
             names.update(_names_in(json.loads(row)))

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from pipelines.extracts import intake
 from pipelines.extracts.contract import load_contract
 from pipelines.extracts.readers import delimited
-from pipelines.extracts.readers.base import Attempt, DeliveryError
-from pipelines.extracts.twins import Twins
+from pipelines.extracts.readers.base import Attempt, DeliveryError, NotPlainError, Part
+from pipelines.extracts.twins import Twins, _Texts
 
 CONTRACT = """\
 system: ops
@@ -135,8 +135,75 @@ def test_hashes_that_never_tell_rows_apart_refuse_the_file(bench: Any, monkeypat
     bench.file("requests.csv", HEAD + row(1) + row(2))
     report = bench.land()
     assert [refusal.reason for refusal in report.refused] == ["fault"]
+    assert "rows that differ were taken for copies" in report.refused[0].message
     assert not list(bench.landing.glob("*/*.parquet"))
     assert not list(bench.landing.glob("*/.*.tmp"))
+
+
+def test_counts_that_never_agree_are_said_as_such(bench: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(self: Part, read: int | None) -> None:
+        raise NotPlainError
+
+    monkeypatch.setattr(Part, "prove", never)
+    bench.contract(CONTRACT)
+    bench.file("requests.csv", HEAD + row(1))
+    (refusal,) = bench.land().refused
+    assert refusal.reason == "fault"
+    assert "not read as they were counted" in refusal.message
+    assert "copies" not in refusal.message
+
+
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_copies_far_apart_are_compared_in_full(bench: Any, monkeypatch: pytest.MonkeyPatch, quote: str) -> None:
+    """Pieces of a text smaller than a row, so that rows begin and end in different ones."""
+    monkeypatch.setattr("pipelines.extracts.twins._PIECE", 17)
+    monkeypatch.setattr(delimited, "PART", 300)
+    bench.contract(CONTRACT)
+    lines = [row(number) for number in range(1, 31)]
+    lines[20], lines[25] = row(1), row(2)
+    lines[29] = f"{quote}r30{quote},T0,2025-01-03T10:00:00+0000\n"
+    compared: list[bytes] = []
+    real = _Texts.row
+
+    def spied(self: _Texts, part: int, begin: int, end: int) -> bytes:
+        compared.append(real(self, part, begin, end))
+        return compared[-1]
+
+    monkeypatch.setattr(_Texts, "row", spied)
+    bench.file("requests.csv", HEAD + "".join(lines))
+    (receipt,) = bench.land().receipts
+    assert (receipt.read, receipt.landed, receipt.duplicates) == (30, 28, 2)
+    assert sorted(compared) == sorted(2 * [row(1).strip().encode(), row(2).strip().encode()])
+
+
+def test_months_are_those_of_the_contract_s_zone(bench: Any) -> None:
+    """A day in UTC that lies in two months of the zone counts for both, and one on the edge for its own only."""
+    bench.contract(CONTRACT + "timezone: Pacific/Auckland\n")
+    moments = ["2025-01-31T10:59:59+0000", "2025-01-31T11:00:00+0000", "2025-03-31T10:59:59+0000"]
+    bench.file("requests.csv", HEAD + "".join(f"r{number},T1,{moment}\n" for number, moment in enumerate(moments)))
+    (receipt,) = bench.land().receipts
+    assert receipt.months == ["2025-01", "2025-02", "2025-03"]
+
+
+def test_a_code_that_means_nothing_is_known_all_the_same(bench: Any) -> None:
+    bench.contract(CONTRACT.replace("field: unit_id}", 'field: unit_id, codes: {T1: T1, None: "", T2: T2}}'))
+    opened = "2025-01-05T10:00:00+0000"
+    bench.file("requests.csv", HEAD + "".join(f"r{unit},{unit},{opened}\n" for unit in ("T1", "NONE", "t2", "T9", "")))
+    (receipt,) = bench.land().receipts
+    assert bench.bad("line, reason, value") == [(5, "unknown_code", "T9")]
+    assert receipt.landed == 4
+    assert bench.rows("unit", "unit_id") == [("T1",), ("T2",)]
+
+
+def test_a_row_tells_all_that_is_wrong_with_it(bench: Any) -> None:
+    bench.contract(CONTRACT)
+    bench.file("requests.csv", HEAD + "r1,T1,never\n,T1,2025-02-30T10:00:00+0000\n" + row(3))
+    (receipt,) = bench.land().receipts
+    assert bench.bad("line, reason, value") == [(2, "not_a_timestamp", "never"), (3, "required", None)]
+    messages = [message for (message,) in bench.bad("message")]
+    assert "Bad columns of the row" not in messages[0]
+    assert messages[1].endswith("Bad columns of the row: id, opened")
+    assert receipt.reasons == {"not_a_timestamp": 1, "required": 1}
 
 
 @pytest.mark.parametrize(

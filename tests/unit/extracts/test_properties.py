@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import duckdb
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from pipelines.extracts.conformer import _trim_sql
 
 CONTRACT = """\
 system: ops
@@ -62,3 +65,11 @@ def test_every_row_is_accounted_for(make_bench: Callable[[], Any], lines: list[s
     assert len(bench.bad()) == receipt.quarantined == sum(receipt.reasons.values())
     assert sum(receipt.filter_reasons.values()) == receipt.filtered
     assert all(message and row is not None for message, row in bench.bad("message, row"))
+
+
+@settings(deadline=None)
+@given(st.text(alphabet="aé~!\x7f\x1f𝒳\u0301 \t\u00a0\u202f\ufeff", max_size=6))
+def test_texts_are_trimmed_of_every_kind_of_blank(text: str) -> None:
+    with duckdb.connect() as connection:
+        ((trimmed,),) = connection.execute(f"SELECT {_trim_sql('x')} FROM (SELECT $1 AS x)", [text]).fetchall()
+    assert trimmed == (text.strip(" \t\u00a0\u202f\ufeff") or None)
