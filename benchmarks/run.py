@@ -199,19 +199,39 @@ def split(
     return stages
 
 
-def _measure_run(data: Path, home: Path, environment: dict[str, str]) -> dict[str, float]:
+def measured_run(root: Path, environment: dict[str, str], *arguments: str) -> dict[str, float]:
+    """Run `symmetry run` with those arguments in a process of its own; return its CPU seconds by stage.
+
+    Args:
+        root: the folder of the company, as `company_environment` fills it.
+        environment: the process's environment.
+        arguments: further arguments of `symmetry run`.
+
+    Raises:
+        subprocess.CalledProcessError: the run failed; what it says stands above.
+    """
     from dagster import DagsterInstance
 
-    samples = data.parent / "samples.json"
-    results = data / "warehouse" / "dbt" / "run_results.json"
+    samples = root / "samples.json"
+    results = root / "data" / "warehouse" / "dbt" / "run_results.json"
     command = [sys.executable, "-m", "benchmarks.run", "--watched", str(samples), str(results)]
-    subprocess.run([*command, "run", "--force"], env=environment, check=True, cwd=PROJECT, stdout=subprocess.DEVNULL)
+    subprocess.run([*command, "run", *arguments], env=environment, check=True, cwd=PROJECT, stdout=subprocess.DEVNULL)
     seen = json.loads(samples.read_text(encoding="utf-8"))
-    with DagsterInstance.from_config(str(home)) as instance:
+    with DagsterInstance.from_config(str(root / "home")) as instance:
         (record,) = instance.get_run_records(limit=1)
         stats = instance.get_run_step_stats(record.dagster_run.run_id)
         steps = [(stat.step_key, stat.start_time or 0.0, stat.end_time or 0.0) for stat in stats]
     return split(seen["curve"], record.create_timestamp.timestamp(), steps, seen["nodes"])
+
+
+def company_environment(root: Path) -> dict[str, str]:
+    """Make `root`'s folder of Dagster, and return the environment in which a company of its own lives in `root`."""
+    home = root / "home"
+    home.mkdir(parents=True)
+    shutil.copyfile(PROJECT / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
+    known = {name: value for name, value in os.environ.items() if not name.startswith("SYMMETRY_")}
+    own = {"SYMMETRY_DATA_DIR": root / "data", "SYMMETRY_DAGSTER_HOME": home, "DAGSTER_HOME": home}
+    return known | {name: str(path) for name, path in own.items()}
 
 
 # --- the other two ------------------------------------------------------------------------------------
@@ -284,16 +304,11 @@ def _session_cpu(session: int) -> float:
 
 def measure(root: Path) -> Measured:
     """Simulate the example company under `root`, run it once to warm up, and measure."""
-    data, home = root / "data", root / "home"
-    home.mkdir()
-    shutil.copyfile(PROJECT / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
-    known = {name: value for name, value in os.environ.items() if not name.startswith("SYMMETRY_")}
-    own = {"SYMMETRY_DATA_DIR": str(data), "SYMMETRY_DAGSTER_HOME": str(home), "DAGSTER_HOME": str(home)}
-    environment = known | own
+    environment = company_environment(root)
     symmetry = [sys.executable, "-m", "pipelines.cli"]
     for arguments in (["simulate"], ["run"]):
         _child_cpu([*symmetry, *arguments], environment)
-    stages = _measure_run(data, home, environment)
+    stages = measured_run(root, environment, "--force")
     idle = _child_cpu([*symmetry, "run"], environment)
     return Measured(stages, idle, *_measure_dev(environment))
 

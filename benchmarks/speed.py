@@ -218,7 +218,7 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Measure, print each claim, and write them to the file of --json."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.speed", description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS, help="rows of the largest landing")
+    parser.add_argument("--rows", type=int, default=ROWS, help="rows of the largest landing, and of the company")
     parser.add_argument("--json", type=Path, help="write the claims to this file")
     parser.add_argument("--work", nargs=2, metavar=("NAME", "FILE"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
@@ -228,9 +228,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="symmetry_speed_") as folder:
         measured = measure(options.rows, Path(folder))
+    from benchmarks.increment import claims as increment_claims
     from benchmarks.run import claims as run_claims
 
-    report([*(claim(measured) for claim in CLAIMS), *run_claims()], options.json)
+    report([*(claim(measured) for claim in CLAIMS), *run_claims(), *increment_claims(options.rows)], options.json)
 
 
 if __name__ == "__main__":

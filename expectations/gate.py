@@ -149,7 +149,7 @@ def run_gate(path: Path, suites: Sequence[TableSuite], *, gate: str, schema: str
     with _open(path, schema, gate) as datasource:
         present = _columns_by_table(datasource, schema)
         for suite in suites:
-            outcomes += _run_suite(datasource, suite, schema, present.get(suite.table))
+            outcomes += _run_suite(datasource, suite, schema, present.get(suite.source))
     return GateResult(gate=gate, outcomes=tuple(outcomes), seconds=time.monotonic() - started)
 
 
@@ -223,7 +223,7 @@ def _run_suite(
     shape = _shape(suite, table, present)
     if not shape.success:
         return [shape]
-    asset = datasource.add_table_asset(name=suite.suite, table_name=suite.table)
+    asset = datasource.add_table_asset(name=suite.suite, table_name=suite.source)
     batch = asset.add_batch_definition_whole_table("all rows").get_batch()
     # Results come back in an order of their own; the number brings them back into ours.
     numbered = [e.copy(update={"meta": {**(e.meta or {}), "number": n}}) for n, e in enumerate(suite.expectations)]
@@ -243,7 +243,7 @@ def _run_suite(
     def row_count() -> int:
         # Only asked for when something has failed, and once a table.
         if not rows:
-            name = f'"{schema}"."{suite.table}"'
+            name = f'"{schema}"."{suite.source}"'
             rows.append(int(_query(datasource, f"SELECT count(*) FROM {name}")[0][0]))
         return rows[0]
 

@@ -34,6 +34,9 @@ RECEIPTS = "_receipts"
 OUTPUTS = "_receipt_outputs"
 """Table of what each delivery that counts gave to each entity: rows by its receipt, rows found."""
 
+PASSED = "_passed"
+"""Table of what need not be looked at again: a delivery, the rows it gave to an entity, and the rules it passed by."""
+
 MAX_QUARANTINE_SHARE = 0.10
 """Share of a delivery's rows, 0 to 1, above which quarantine closes the gate."""
 
@@ -118,8 +121,11 @@ def check_landing(
     *,
     max_quarantine_share: float = MAX_QUARANTINE_SHARE,
     today: date | None = None,
+    rules: str = "",
 ) -> GateResult:
     """Run the landing gate.
+
+    Every delivery's counts are looked at each time, its rows until they have passed: what has landed does not change.
 
     Args:
         warehouse: the DuckDB file with the landing views; nobody else may hold it open.
@@ -127,15 +133,73 @@ def check_landing(
         quarantine_dir: where quarantined rows are.
         max_quarantine_share: largest share of a delivery's rows that may be in quarantine, 0 to 1.
         today: the day from which "too far ahead" is counted; the clock's day by default.
+        rules: which rules these are (the version of the code). Rows that have passed by the same ones are left out;
+            without it, all are looked at and nothing is written down.
 
     Raises:
         GateError: the warehouse is not there or cannot be opened for reading.
         duckdb.Error: the warehouse cannot be opened for writing, or a landing view is broken.
     """
     with duckdb.connect(str(warehouse)) as connection:
-        entities = prepare_landing_tables(connection, landing_dir, quarantine_dir)
+        entities = _look_at_what_is_new(
+            connection, prepare_landing_tables(connection, landing_dir, quarantine_dir), rules
+        )
     suites = landing_suites(entities, max_quarantine_share=max_quarantine_share, today=today)
-    return run_gate(warehouse, suites, gate=GATE, schema=SCHEMA)
+    result = run_gate(warehouse, suites, gate=GATE, schema=SCHEMA)
+    if rules:
+        with duckdb.connect(str(warehouse)) as connection:
+            _note_what_has_passed(connection, result, entities, rules)
+    return result
+
+
+def _new(entity: str) -> str:
+    return f"_new_{entity}"
+
+
+def _look_at_what_is_new(
+    connection: duckdb.DuckDBPyConnection, entities: Collection[str], rules: str
+) -> tuple[str, ...]:
+    """Make a view of the rows of each entity that have not passed yet; return the entities that have such rows."""
+    connection.execute(
+        f"CREATE TABLE IF NOT EXISTS {SCHEMA}.{PASSED} "
+        "(delivery_id VARCHAR, landed_at TIMESTAMP, entity VARCHAR, rules VARCHAR)"
+    )
+    found = []
+    for name in entities:
+        # A delivery without a receipt has no hour of landing, and never passes.
+        new = connection.execute(
+            f"SELECT o.delivery_id FROM {SCHEMA}.{OUTPUTS} AS o LEFT JOIN {SCHEMA}.{RECEIPTS} AS r USING (delivery_id) "
+            f"ANTI JOIN (SELECT * FROM {SCHEMA}.{PASSED} WHERE entity = $entity AND rules = $rules) AS p "
+            "ON o.delivery_id = p.delivery_id AND r.landed_at = p.landed_at "
+            "WHERE o.entity = $entity AND o.rows_found > 0 ORDER BY o.delivery_id",
+            {"entity": name, "rules": rules},
+        ).fetchall()
+        if new:
+            # Spelt out, so that DuckDB opens the files of these deliveries only; a row of no delivery is always new.
+            named = [delivery for (delivery,) in new if delivery is not None]
+            listed = ", ".join("'" + delivery.replace("'", "''") + "'" for delivery in named)
+            condition = "_delivery_id IS NULL" + (f" OR _delivery_id IN ({listed})" if named else "")
+            connection.execute(
+                f'CREATE OR REPLACE VIEW {SCHEMA}.{_new(name)} AS SELECT * FROM {SCHEMA}."{name}" WHERE {condition}'
+            )
+            found.append(name)
+    return tuple(found)
+
+
+def _note_what_has_passed(
+    connection: duckdb.DuckDBPyConnection, result: GateResult, entities: Collection[str], rules: str
+) -> None:
+    """Write down the deliveries of each entity of which every expectation holds; a warning is said at every run."""
+    connection.execute(f"DELETE FROM {SCHEMA}.{PASSED} WHERE rules <> $rules", {"rules": rules})
+    failed = {outcome.table for outcome in result.outcomes if not outcome.success}
+    for name in entities:
+        if f"{SCHEMA}.{name}" not in failed:
+            connection.execute(
+                f"INSERT INTO {SCHEMA}.{PASSED} SELECT DISTINCT n._delivery_id, r.landed_at, $entity, $rules "
+                f"FROM (SELECT DISTINCT _delivery_id FROM {SCHEMA}.{_new(name)}) AS n "
+                f"JOIN {SCHEMA}.{RECEIPTS} AS r ON n._delivery_id = r.delivery_id",
+                {"entity": name, "rules": rules},
+            )
 
 
 def prepare_landing_tables(
@@ -396,6 +460,7 @@ def _entity_suite(entity: Entity, latest: date) -> TableSuite:
     return TableSuite(
         suite=f"landing.{name}",
         table=name,
+        reads=_new(name),
         keys=_ROW,
         columns=tuple(column for column, _ in entity.columns),
         expectations=tuple(expectations),

@@ -34,6 +34,7 @@ class TableSuite:
         columns: columns that must exist; when one lacks, the table's other expectations are not run, since each would
             fail for that same reason.
         expectations: built by :func:`rule` or :func:`no_row`.
+        reads: the table or view that is read, where it is a part of the table; '' reads the table.
     """
 
     suite: str
@@ -41,6 +42,12 @@ class TableSuite:
     keys: tuple[str, ...]
     columns: tuple[str, ...]
     expectations: tuple[Expectation, ...]
+    reads: str = ""
+
+    @property
+    def source(self) -> str:
+        """The name of what is read."""
+        return self.reads or self.table
 
 
 def rule(kind: str, says: str, remedy: str, *, severity: Severity = "error", **arguments: Any) -> Expectation:

@@ -90,12 +90,13 @@ def run(
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
-    from pipelines.publication.months import MonthsError, parse_months
+    from pipelines.publication.months import MonthsError
     from pipelines.publication.publish import last_publication
 
     if months is not None:
         try:
-            parse_months(months)
+            # What waits in the inbox may widen the record: then it is told after landing.
+            _ask(settings, months, landed=not any(settings.inbox_dir.glob("*")))
         except MonthsError as error:
             stop(str(error), WRONG_USE)
     if settings.definitions is not None:
@@ -108,6 +109,11 @@ def run(
     hold_warehouse(settings.warehouse_path.parent)
     before = last_publication(settings.published_path)
     if not _execute(settings, force, months):
+        if months is not None:
+            try:
+                _ask(settings, months, landed=True)
+            except MonthsError as error:
+                stop(f"{error}; {_what_stands(settings, before)}", WRONG_USE)
         stop(
             f"The run failed; {_what_stands(settings, before)}. The lines above say why; "
             "`symmetry ui` shows the run step by step. Correct the cause and run again.",
@@ -121,6 +127,16 @@ def run(
     ui = "symmetry ui" if settings.workspace else "make ui"
     out.print(f"Next:      `{ui}` opens the Dagster UI on http://127.0.0.1:3000")
     _finish(settings)
+
+
+def _ask(settings: Settings, months: str, *, landed: bool) -> None:
+    """Raise MonthsError for months that are no months or, once all has `landed`, outside the record."""
+    from pipelines.extracts.deliveries import live_receipts
+    from pipelines.publication.months import parse_months, record_months, within_record
+
+    asked = parse_months(months)
+    if landed:
+        within_record(asked, record_months(live_receipts(settings.landing_dir)))
 
 
 def _execute(settings: Settings, force: bool, months: str | None) -> bool:

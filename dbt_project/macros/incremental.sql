@@ -30,23 +30,24 @@
 {%- endmacro %}
 
 {% macro months_touched_list() -%}
-    {{ return(_months('select period from ' ~ ref('months_touched') ~ ' order by period')) }}
+    {{ return(first_column('select period from ' ~ ref('months_touched') ~ ' order by period')) }}
 {%- endmacro %}
 
 {% macro windows_touched_list() -%}
-    {{ return(_months('select period from ' ~ ref('windows_touched') ~ ' order by period')) }}
+    {{ return(first_column('select period from ' ~ ref('windows_touched') ~ ' order by period')) }}
 {%- endmacro %}
 
 {% macro window_months_list() -%}
     {%- set longest = '(select max(window_months) from ' ~ ref('indicators_in_force') ~ ')' -%}
-    {{ return(_months(
+    {{ return(first_column(
         'select distinct months.period from ' ~ ref('dim_month') ~ ' as months inner join ' ~ ref('windows_touched')
         ~ ' as windows on months.period <= windows.period and ' ~ months_between('months.period', 'windows.period')
         ~ ' < ' ~ longest ~ ' order by months.period'
     )) }}
 {%- endmacro %}
 
-{% macro _months(query) -%}
+{#- The first column of a query, as text. -#}
+{% macro first_column(query) -%}
     {%- if not execute -%}{{ return([]) }}{%- endif -%}
     {{ return(run_query(query).columns[0].values() | map('string') | list) }}
 {%- endmacro %}
@@ -69,13 +70,13 @@
     select {{ columns }} from {{ arguments['temp_relation'] }}
 {%- endmacro %}
 
-{#- Take away the record of the last build that ran to its end: the one under way puts its own there when it does. -#}
-{% macro forget_last_build() -%}
-    {%- set built = last_build(this) -%}
+{#- Empty the record of the last build that ran to its end: the one under way puts its own there when it does. -#}
+{% macro forget_built(name) -%}
+    {%- set built = built_relation(this, name) -%}
     {%- if built is not none -%}delete from {{ built }}{%- endif -%}
 {%- endmacro %}
 
-{#- The relation month_contents_built beside a model, none where there is none yet: it is made after what asks for it. -#}
-{% macro last_build(model) -%}
-    {{ return(load_relation(model.incorporate(path={'identifier': 'month_contents_built'})) if execute else none) }}
+{#- Such a record beside a model, none where there is none yet: it is made after what asks for it. -#}
+{% macro built_relation(model, name) -%}
+    {{ return(load_relation(model.incorporate(path={'identifier': name})) if execute else none) }}
 {%- endmacro %}

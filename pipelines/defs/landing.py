@@ -21,7 +21,7 @@ from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.landing import create_landing_views, land_inbox, pending_fingerprint
 from pipelines.extracts.pseudonyms import load_or_create_key
 from pipelines.extracts.rotation import Landing, finish_rotation
-from pipelines.publication.inputs import nothing_new, settle_inputs
+from pipelines.publication.inputs import code_version, nothing_new, settle_inputs
 from pipelines.publication.months import parse_months, record_months, within_record
 from pipelines.settings import Settings
 
@@ -247,5 +247,6 @@ def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -
         settings.landing_dir,
         settings.quarantine_dir,
         max_quarantine_share=settings.max_quarantine_share,
+        rules=code_version(),
     )
     yield from check_results(context, result, GATE, {f"landing.{entity}": landing_key(entity) for entity in ENTITIES})

@@ -2,13 +2,14 @@
 
 import warnings
 from datetime import datetime
+from pathlib import Path
 
 import dagster as dg
+import duckdb
 
 from pipelines.defs.loggers import failure_text, say
 from pipelines.defs.resources import POOL, Workspace
 from pipelines.publication.lock import COMPANY_TAG
-from pipelines.publication.months import months_between
 from pipelines.publication.publish import last_publication
 from pipelines.settings import Settings
 
@@ -29,12 +30,22 @@ def month_partitions(settings: Settings) -> dg.MonthlyPartitionsDefinition:
     )
 
 
-def computed_months(settings: Settings, asked: list[str] | None) -> list[str]:
-    """The months that the run in progress has computed: those asked for, or all that are published."""
-    last = last_publication(settings.published_path)
-    if asked is not None or last is None or last["first_period"] is None:
-        return asked or []
-    return months_between(f"{last['first_period']:%Y-%m}", f"{last['last_period']:%Y-%m}")
+def computed_months(warehouse: Path) -> list[str]:
+    """The months, as ``YYYY-MM``, that the last build has computed: new, changed or asked for.
+
+    Args:
+        warehouse: the DuckDB file, which nobody may hold open for writing.
+
+    Raises:
+        duckdb.Error: the indicators have not been built there.
+    """
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        # A month that has left the record was touched too, and has no figure any more.
+        found = connection.execute(
+            "select strftime(period, '%Y-%m') from indicators.months_touched "
+            "semi join canonical.dim_month using (period) order by 1"
+        ).fetchall()
+    return [month for (month,) in found]
 
 
 @dg.asset(

@@ -121,15 +121,16 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
         settings = workspace.settings()
         parquet = publish(settings.candidate_path, settings.published_path)
         shown = published_figures(settings.published_path)
+        computed = computed_months(settings.warehouse_path)
     say(context, f"Published {settings.published_path}")
-    for month in computed_months(settings, settled_inputs(settings).months):
+    for month in computed:
         context.log_event(dg.AssetMaterialization(asset_key=MONTHS_KEY, partition=month))
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(str(settings.published_path)),
             "parquet": dg.MetadataValue.path(str(parquet)),
             "dagster/row_count": shown.rows,
-            "months computed": _asked(settled_inputs(settings).months),
+            "months computed": _computed(computed, settled_inputs(settings).months),
             "whole company, last month": dg.MetadataValue.md(markdown_table(HEADLINE, shown.headline)),
             "whole company over time": dg.MetadataValue.md(line_plot(shown.months, shown.lines)),
             "units by status, last month": dg.MetadataValue.md(counts_table("status", shown.statuses)),
@@ -139,8 +140,10 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
     )
 
 
-def _asked(months: list[str] | None) -> str:
-    return "all that changed" if months is None else f"{months[0]} to {months[-1]} ({len(months)}), as asked"
+def _computed(computed: list[str], asked: list[str] | None) -> str:
+    """The months that the run has computed, and those among them that were asked for."""
+    ends = f"{computed[0]} to {computed[-1]} ({len(computed)})" if computed else "none: no month has changed"
+    return ends if asked is None else f"{ends}; asked for: {asked[0]} to {asked[-1]} ({len(asked)})"
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dagster_dbt import DagsterDbtTranslator, dbt_assets
 from pipelines.defs.dbt_failures import explain_failures
 from pipelines.defs.dbt_run import DbtError, build
 from pipelines.defs.loggers import say
-from pipelines.defs.resources import Workspace, dbt_executable
+from pipelines.defs.resources import POOL, Workspace, dbt_executable
 from pipelines.publication.inputs import settled_definitions, settled_inputs
 from pipelines.settings import DBT_PROJECT_DIR, effective_settings
 
@@ -162,6 +162,7 @@ def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: 
     exclude=STATISTICS_STAGING,
     dagster_dbt_translator=Translator(),
     name="dbt_indicators",
+    pool=POOL,
 )
 def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """Definitions, staging, canonical model, and the (n, s1, s2) of every indicator."""
@@ -173,6 +174,7 @@ def dbt_indicators(context: dg.AssetExecutionContext, workspace: Workspace) -> I
     select=SELECT_SCORECARD,
     dagster_dbt_translator=Translator(),
     name="dbt_scorecard",
+    pool=POOL,
 )
 def dbt_scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[Any]:
     """The published marts, from the statistics."""

@@ -41,6 +41,13 @@ COMPARED = {
     "month_contents_built": ["period", "source", "build"],
 }
 FIRST, DAYS = date(2024, 1, 1), 540
+# What is landed record by record: a delivery adds versions, and only taking it back takes rows away.
+EVENTS = ["case", "internal_request", "survey_answer"]
+FACTS = {
+    "fct_case": ["source_system", "case_id"],
+    "fct_internal_request": ["source_system", "request_id"],
+    "fct_survey_answer": ["source_system", "side", "response_id", "question"],
+}
 UNITS = ["t1", "t2", "t3", "t9"]
 
 
@@ -50,6 +57,8 @@ class Company:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
         self.rows: Rows = {name: [] for name in ENTITIES}
+        # The delivery under way and what is in force, each with its version.
+        self.delivery, self.deliveries = "d0", {"d0": datetime(2025, 1, 1)}
         for unit, parent, level in (("co", None, "company"), ("s1", "co", "site"), ("s2", "co", "site")):
             self.rows["unit"].append(
                 {"unit_id": unit, "unit_name": unit, "parent_unit_id": parent, "unit_level": level}
@@ -189,26 +198,50 @@ class Company:
                 }
         raise AssertionError(entity)
 
+    def put(self, entity: str, row: Row) -> None:
+        version = self.deliveries[self.delivery]
+        self.rows[entity].append({**row, "_delivery_id": self.delivery, "_version": version})
+
     def add(self) -> None:
-        events = ["case", "internal_request", "survey_answer"]
         others = ["client", "employee", "proactive_contact", "absence", "hr_event", "availability", "indicator_feed"]
-        entity = self.chance.choice(events * 3 + others)
-        self.rows[entity].append(self.new(entity))
+        entity = self.chance.choice(EVENTS * 3 + others)
+        self.put(entity, self.new(entity))
+
+    def deliver(self) -> None:
+        """A new delivery, most often later than those before it; now and then an older one comes late."""
+        number = len(self.deliveries) + self.chance.randrange(10**6)
+        version = datetime(2025, 1, 1) + timedelta(days=self.chance.choice([len(self.deliveries)] * 3 + [-5]))
+        self.delivery = f"d{number}"
+        self.deliveries[self.delivery] = version
+
+    def withdraw(self, delivery: str) -> None:
+        del self.deliveries[delivery]
+        for name in EVENTS:
+            self.rows[name] = [row for row in self.rows[name] if row["_delivery_id"] != delivery]
+
+    def corrected(self, entity: str, row: Row) -> Row:
+        moment = "answered_at" if entity == "survey_answer" else "opened_at"
+        days = timedelta(days=self.chance.choice([-40, 0, 1, 35]))
+        changed = {**row, moment: row[moment] + days, "unit_id": self.chance.choice([*UNITS, None])}
+        return changed | ({"theme": self.theme()} if "theme" in row else {})
 
     def change(self) -> None:
         """One delivery: a few rows come, a few are corrected or taken back, now and then the structure changes."""
+        self.deliver()
         for _ in range(self.chance.randrange(1, 4)):
             self.add()
-        events = [name for name, rows in self.rows.items() if rows and name != "unit"]
+        others = [name for name, rows in self.rows.items() if rows and name not in ("unit", *EVENTS)]
         for _ in range(self.chance.randrange(3)):
-            rows = self.rows[self.chance.choice(events)]
+            rows = self.rows[self.chance.choice(others)]
             if rows:
                 rows.pop(self.chance.randrange(len(rows)))
-        if self.rows["case"] and self.chance.random() < 0.7:
-            case = self.chance.choice(self.rows["case"])
-            case["opened_at"] += timedelta(days=self.chance.choice([-40, 1, 35]))
-        if self.rows["internal_request"] and self.chance.random() < 0.5:
-            self.chance.choice(self.rows["internal_request"])["theme"] = self.theme()
+        for _ in range(self.chance.randrange(4)):
+            entity = self.chance.choice(EVENTS)
+            if self.rows[entity]:
+                self.put(entity, self.corrected(entity, self.chance.choice(self.rows[entity])))
+        withdrawn = [name for name in self.deliveries if name not in ("d0", self.delivery)]
+        if withdrawn and self.chance.random() < 0.4:
+            self.withdraw(self.chance.choice(withdrawn))
         if self.chance.random() < 0.3:
             unit = next(row for row in self.rows["unit"] if row["unit_id"] == "t3")
             unit["valid_to"] = self.chance.choice([None, date(2024, 9, 15), date(2025, 1, 31)])
@@ -216,10 +249,15 @@ class Company:
             unit = next(row for row in self.rows["unit"] if row["unit_id"] == "t2")
             unit["parent_unit_id"] = self.chance.choice(["s1", "s2"])
         if self.chance.random() < 0.2:
-            # The last months go: what was the latest is taken back.
+            # The last months go: what was the latest is taken back, and the rest delivered anew.
             limit = datetime(2025, 4, 1)
             for name, column in (("case", "opened_at"), ("survey_answer", "answered_at")):
                 self.rows[name] = [row for row in self.rows[name] if row[column] < limit]
+            for delivery in list(self.deliveries):
+                self.deliveries[delivery] += timedelta(seconds=1)
+            for name in EVENTS:
+                for row in self.rows[name]:
+                    row["_version"] = self.deliveries[row["_delivery_id"]]
 
 
 class Bench:
@@ -229,15 +267,26 @@ class Bench:
         self.folder = folder
         self.warehouse = folder / "warehouse.duckdb"
 
-    def land(self, rows: Rows) -> None:
+    def land(self, company: Company) -> None:
         with duckdb.connect(str(self.warehouse)) as connection:
             connection.execute("create schema if not exists landing")
             connection.execute(f"create or replace table landing.delivery ({LEDGER_SQL})")
+            connection.executemany(
+                "insert into landing.delivery (delivery_id, contract, delivery, version, is_whole) "
+                "values (?, 'test', 'delta', ?, true)",
+                list(company.deliveries.items()),
+            )
             for entity in ENTITIES.values():
                 table = f'landing."{entity.name}"'
                 connection.execute(f"create or replace table {table} ({entity.schema_sql()})")
-                for number, row in enumerate(rows[entity.name], start=1):
-                    whole = {"_system": "test", "_delivery_id": "d", "_record": number, "_version": "2025-01-01", **row}
+                for number, row in enumerate(company.rows[entity.name], start=1):
+                    whole = {
+                        "_system": "test",
+                        "_record": number,
+                        "_delivery_id": "d0",
+                        "_version": "2025-01-01",
+                        **row,
+                    }
                     names = ", ".join(f'"{name}"' for name in whole)
                     connection.execute(
                         f"insert into {table} ({names}) values ({', '.join('?' for _ in whole)})", list(whole.values())
@@ -263,9 +312,11 @@ class Bench:
 
     def tables(self) -> dict[str, pl.DataFrame]:
         with duckdb.connect(str(self.warehouse), read_only=True) as connection:
+            made = [("indicators", COMPARED), ("canonical", FACTS)]
             return {
-                name: connection.sql(f"select * from indicators.{name}").pl().sort(key, nulls_last=True)
-                for name, key in COMPARED.items()
+                name: connection.sql(f"select * from {schema}.{name}").pl().sort(key, nulls_last=True)
+                for schema, tables in made
+                for name, key in tables.items()
             }
 
     def months_touched(self) -> int:
@@ -280,7 +331,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 def same(incremental: dict[str, pl.DataFrame], full: dict[str, pl.DataFrame]) -> None:
-    for name, key in COMPARED.items():
+    for name, key in (COMPARED | FACTS).items():
         assert incremental[name].select(key).equals(full[name].select(key)), name
         pl.testing.assert_frame_equal(incremental[name], full[name], abs_tol=1e-9, rel_tol=0, check_exact=False)
         counts = [column for column in ("people", "durations", "conservative") if column in full[name].columns]
@@ -293,12 +344,15 @@ def same(incremental: dict[str, pl.DataFrame], full: dict[str, pl.DataFrame]) ->
 def test_any_history_equals_a_full_refresh(bench: Bench, seed: int) -> None:
     company = Company(seed)
     for step in range(3):
-        bench.land(company.rows)
+        bench.land(company)
         if step == 1:
-            # Cut short after the people are counted, and before the windows are.
+            # Cut short twice: before the facts are all made, then after the people are counted and before the windows.
+            bench.build("fct_internal_request+", "fact_inputs_built")
+            company.change()
+            bench.land(company)
             bench.build("indicator_windows", "indicator_durations", "month_contents_built")
             company.change()
-            bench.land(company.rows)
+            bench.land(company)
         bench.build()
         company.change()
     incremental = bench.tables()

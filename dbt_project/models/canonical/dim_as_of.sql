@@ -11,10 +11,10 @@ with happened as (
     from {{ ref('fct_case') }}
     union all
     select
-        {{ local_date('resolved_at') }} as first_day,
-        {{ local_date('resolved_at') }} as last_day
+        resolved_on as first_day,
+        resolved_on as last_day
     from {{ ref('fct_case') }}
-    where resolved_at is not null
+    where resolved_on is not null
     union all
     select
         contacted_on as first_day,

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='records',
+    unique_key=['source_system', 'request_id'],
+    on_schema_change='fail'
+) }}
+-- depends_on: {{ ref('fact_inputs_changed') }}
 -- What employees raise: irritants, suggestions, HR and IT requests.
 -- Grain: one row per request. Key: source_system, request_id.
 -- Unit: as the request says, else the employee's on the day.
@@ -5,7 +12,24 @@ with requests as (
     select
         *,
         {{ local_date('opened_at') }} as opened_on
-    from {{ ref('stg_helpdesk__internal_requests') }}
+    from (
+        {{ latest_records(
+            'stg_helpdesk__internal_requests',
+            key=['source_system', 'request_id'],
+            columns=[
+                'employee_id',
+                'unit_id',
+                'opened_at',
+                'first_reply_at',
+                'resolved_at',
+                'reopen_count',
+                'kind',
+                'theme',
+                'put_into_use'
+            ],
+            person={'employee': 'employee_id'}
+        ) }}
+    ) as latest
 ),
 
 resolved as (
@@ -32,11 +56,13 @@ select
     resolved.opened_on,
     resolved.first_reply_at,
     resolved.resolved_at,
+    {{ local_date('resolved.resolved_at') }} as resolved_on,
     coalesce(resolved.reopen_count, 0) as reopen_count,
     resolved.kind,
     resolved.theme,
     resolved.put_into_use,
     {{ hours_between('resolved.opened_at', 'resolved.first_reply_at') }} as first_reply_hours,
-    {{ hours_between('resolved.opened_at', 'resolved.resolved_at') }} as resolution_hours
+    {{ hours_between('resolved.opened_at', 'resolved.resolved_at') }} as resolution_hours,
+    resolved.delivery_id
 from resolved
 left join {{ ref('dim_unit_life') }} as unit_life on resolved.wanted_unit_id = unit_life.unit_id

@@ -1,3 +1,10 @@
+{{ config(
+    materialized='incremental',
+    incremental_strategy='records',
+    unique_key=['source_system', 'side', 'response_id', 'question'],
+    on_schema_change='fail'
+) }}
+-- depends_on: {{ ref('fact_inputs_changed') }}
 -- Answers to surveys, of clients, collaborators and managers.
 -- Grain: one row per answer. Key: source_system, side, response_id, question.
 -- Unit: as the answer says, else the respondent's on the day.
@@ -6,7 +13,26 @@ with answers as (
     select
         *,
         {{ local_date('answered_at') }} as answered_on
-    from {{ ref('stg_survey__answers') }}
+    from (
+        {{ latest_records(
+            'stg_survey__answers',
+            key=['source_system', 'side', 'response_id', 'question'],
+            columns=[
+                'respondent_id',
+                'role',
+                'perspective',
+                'unit_id',
+                'population',
+                'answered_at',
+                'moment',
+                'dimension',
+                'value',
+                'scale_min',
+                'scale_max'
+            ],
+            person={'client': 'respondent_id', 'employee': 'respondent_id'}
+        ) }}
+    ) as latest
 ),
 
 resolved as (
@@ -25,6 +51,7 @@ resolved as (
         answers.value,
         answers.scale_min,
         answers.scale_max,
+        answers.delivery_id,
         coalesce(answers.unit_id, clients.unit_id, spells.unit_id) as wanted_unit_id,
         case
             when answers.side = 'collaborator' then coalesce(answers.population, spells.population, 'all')
@@ -63,6 +90,7 @@ select
     resolved.value,
     resolved.scale_min,
     resolved.scale_max,
-    100 * (resolved.value - resolved.scale_min) / nullif(resolved.scale_max - resolved.scale_min, 0) as score
+    100 * (resolved.value - resolved.scale_min) / nullif(resolved.scale_max - resolved.scale_min, 0) as score,
+    resolved.delivery_id
 from resolved
 left join {{ ref('dim_unit_life') }} as unit_life on resolved.wanted_unit_id = unit_life.unit_id

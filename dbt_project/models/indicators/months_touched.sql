@@ -1,4 +1,4 @@
-{{ config(post_hook='{{ forget_last_build() }}') }}
+{{ config(post_hook="{{ forget_built('month_contents_built') }}") }}
 -- depends_on: {{ ref('month_contents') }}
 /*
     Grain and key: one row per month that this run recomputes.
@@ -7,7 +7,7 @@
     put down only when everything below is done (month_contents_built), and taken away here, so that the next run
     begins with all months.
 */
-{%- set built = last_build(this) %}
+{%- set built = built_relation(this, 'month_contents_built') %}
 with
 {%- if built is not none %}
 built as (

@@ -325,3 +325,32 @@ def test_only_entities_with_rows_are_checked(landing_folders: Folders) -> None:
     with duckdb.connect(str(warehouse)) as connection:
         assert prepare_landing_tables(connection, landing_dir, quarantine_dir) == FEW
     assert len({o.table for o in check(landing_folders).outcomes}) == len(FEW) + 2
+
+
+def test_rows_that_have_passed_are_not_looked_at_again(landing_folders: Folders) -> None:
+    entity = FEW[0]
+    table = f"landing.{entity}"
+
+    def looked_at(**changes: Any) -> set[str]:
+        return {outcome.table for outcome in check(landing_folders, **{"rules": "r1", **changes}).outcomes}
+
+    assert table in looked_at()
+    assert table not in looked_at()
+    assert table in looked_at(rules="r2")
+    assert table in looked_at(rules="")
+    # The same delivery landed anew is another one to the gate.
+    write_receipt(landing_folders[1], receipt(outputs=dict.fromkeys(FEW, 200), landed_at=datetime(2025, 4, 9)))
+    assert table in looked_at(rules="r2")
+
+
+def test_rows_that_did_not_pass_are_looked_at_until_they_do(landing_folders: Folders) -> None:
+    entity = ENTITIES[FEW[0]]
+    table = f"landing.{entity.name}"
+    add(landing_folders, entity.name, *bad_rows(entity))
+    for _ in range(2):
+        result = check(landing_folders, rules="r1")
+        assert any(outcome.table == table and not outcome.success for outcome in result.outcomes)
+    with duckdb.connect(str(landing_folders[0])) as connection:
+        connection.execute(f"delete from {table} where _record >= 1000 or _record is null")
+    assert check(landing_folders, rules="r1").success
+    assert table not in {outcome.table for outcome in check(landing_folders, rules="r1").outcomes}

@@ -85,7 +85,13 @@ def _spell(employee: str, unit: str, population: str, hired: date, start: date, 
 def _opened_and_resolved(opened: date, solved: float | None) -> Row:
     at = datetime(opened.year, opened.month, opened.day, 10)
     resolved = None if solved is None else at + timedelta(hours=solved)
-    return {"opened_at": at, "opened_on": opened, "resolved_at": resolved, "resolution_hours": solved}
+    return {
+        "opened_at": at,
+        "opened_on": opened,
+        "resolved_at": resolved,
+        "resolved_on": resolved and resolved.date(),
+        "resolution_hours": solved,
+    }
 
 
 def _case(

@@ -1,21 +1,18 @@
--- Client cases, the latest landed version of each.
--- Grain and key: source_system, case_id.
--- Two systems may number their records alike, so the system is part of the key.
-{{ latest_version(
-    'case',
-    key=['_system', 'case_id'],
-    columns=[
-        'case_id',
-        'client_id',
-        'unit_id',
-        'opened_at',
-        'first_reply_at',
-        'resolved_at',
-        'reopen_count',
-        'kind',
-        'theme',
-        'channel',
-        'lower(trim(moment)) as moment',
-        '_system as source_system'
-    ]
-) }}
+-- Client cases, every landed version of each: fct_case takes the latest.
+-- Grain: one row per row that has landed. Key: none here, a row may land twice; the fact holds the key.
+select
+    case_id,
+    client_id,
+    unit_id,
+    opened_at,
+    first_reply_at,
+    resolved_at,
+    reopen_count,
+    kind,
+    theme,
+    channel,
+    lower(trim(moment)) as moment,
+    _system as source_system,
+    _version as version,
+    _delivery_id as delivery_id
+from {{ source('landing', 'case') }}
