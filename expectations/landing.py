@@ -179,6 +179,12 @@ def _look_at_what_is_new(
             named = [delivery for (delivery,) in new if delivery is not None]
             listed = ", ".join("'" + delivery.replace("'", "''") + "'" for delivery in named)
             condition = "_delivery_id IS NULL" + (f" OR _delivery_id IN ({listed})" if named else "")
+            [(deliveries,)] = connection.execute(
+                f"SELECT count(*) FROM {SCHEMA}.{OUTPUTS} WHERE entity = $entity AND rows_found > 0", {"entity": name}
+            ).fetchall()
+            if deliveries == len(new):
+                # Every row would be compared with the list for nothing.
+                condition = "true"
             connection.execute(
                 f'CREATE OR REPLACE VIEW {SCHEMA}.{_new(name)} AS SELECT * FROM {SCHEMA}."{name}" WHERE {condition}'
             )

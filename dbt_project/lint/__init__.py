@@ -12,6 +12,7 @@ _VARIABLES = {
     "max_depth": 2,
     "dialect": "",
     "months": [],
+    "few_windows": 2,
 }
 
 
