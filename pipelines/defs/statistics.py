@@ -34,7 +34,9 @@ TABLES = {
     specs=[
         dg.AssetSpec(
             key=["statistics", name],
-            deps=[dg.AssetKey(["indicators", "indicator_windows"]), dg.AssetKey(["indicators", "unit_months"])],
+            deps=[
+                dg.AssetKey(["indicators", name]) for name in ("indicator_windows", "indicator_stats", "unit_months")
+            ],
             description=description,
             group_name="statistics",
             owners=[OWNER],
@@ -61,6 +63,9 @@ def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str,
         inputs = Inputs(
             windows=connection.sql("select * from indicators.indicator_windows").pl(),
             units=connection.sql("select unit_id, period, unit_level, parent_unit_id from indicators.unit_months").pl(),
+            cells=connection.sql(
+                "select unit_id, period, population, indicator_id, people from indicators.indicator_stats"
+            ).pl(),
         )
         frames = every_table(
             inputs,

@@ -17,10 +17,13 @@ class Inputs:
     """What the stage reads, one frame each.
 
     windows: as `indicators.indicator_scores` takes them. units: unit_id, period, unit_level, parent_unit_id.
+    cells: unit_id, period, population, indicator_id, people: the own people of every unit and month (`indicator_stats`)
+    that the windows are summed from; None says that no two windows share answers.
     """
 
     windows: pl.DataFrame
     units: pl.DataFrame
+    cells: pl.DataFrame | None
 
 
 def every_table(
@@ -39,7 +42,7 @@ def every_table(
     """
     units = inputs.units
     say("scores, gaps and indices with their intervals")
-    scores = indicator_scores(inputs.windows, definitions, units, k)
+    scores = indicator_scores(inputs.windows, definitions, units, k, inputs.cells)
     pairs = pair_scores(scores, definitions, units)
     thresholds = Parameters(bar=parameters["bar"], coverage=parameters["coverage"])
     indices = unit_indices(pairs, scores, definitions, units, thresholds)
