@@ -137,6 +137,7 @@ def compute(units: int) -> None:
     )
     inputs = Inputs(
         windows=stacked,
+        cells=None,
         theme_windows=themes,
         composite_stats=stats,
         composite_people=people,

@@ -26,6 +26,7 @@ READ = (
 _COMPOSITES = "indicator_id like 'composite.%'"
 QUERIES = {
     "windows": "select * from indicators.indicator_windows",
+    "cells": "select unit_id, period, population, indicator_id, people from indicators.indicator_stats",
     "theme_windows": "select * from indicators.theme_windows",
     # Only what links read: the rows of single people are many, those of composites few.
     "composite_stats": f"select * from indicators.indicator_stats where {_COMPOSITES}",

@@ -33,12 +33,15 @@ BELIEFS: dict[str, pl.DataType] = {
 _KEY = ("unit_id", "period", "role", "dimension")
 
 
-def beliefs(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int) -> pl.DataFrame:
+def beliefs(
+    windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int, cells: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Estimate, clients' own answer and their difference for every unit, period, role and dimension estimated.
 
     windows: `indicator_windows` (as for `indicators.indicator_scores`); rows named `belief.…` are used. definitions:
     indicators also with topic and measure; the smallest n of an answer or estimate is the min_n of the survey
-    indicator of its side on that dimension. units: unit_id, period, unit_level. k: smallest number of people.
+    indicator of its side on that dimension. units: unit_id, period, unit_level, parent_unit_id. k: smallest number of
+    people. cells: as for `indicators.indicator_scores`.
 
     Returns the columns of `BELIEFS`, sorted by key: one row for every unit and period and every role and dimension
     that anybody in the company estimates. Points of 0-100, plain means of answers brought to 0-100; the difference
@@ -47,8 +50,8 @@ def beliefs(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame
     different people, so difference_se² = estimate_se² + answer_se².
 
     Status `suppressed` where fewer than k people estimate or answer, `insufficient` where either is missing or below
-    its min_n, else `ok`; every number is null unless `ok`. A role's estimates at a parent less those of its other
-    units give a hidden unit's: the complementary step needs `people` of the `belief.…` rows of `indicator_windows`.
+    its min_n, else `ok`; every number is null unless `ok`. What else has to be hidden, so that a unit's estimates are
+    not those of its parent less those of the other units, is hidden too.
 
     What it does not say: an estimate is of the typical client, as the questionnaire asks it; how far single
     collaborators are off is not told, only their mean.
@@ -59,7 +62,7 @@ def beliefs(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame
     named = told.select(pl.col("indicator_id").cast(pl.String).unique()).with_columns(
         role=part.struct.field("field_1"), dimension=part.struct.field("field_2")
     )
-    scores = indicator_scores(told, _definitions(named, definitions), units, k).join(
+    scores = indicator_scores(told, _definitions(named, definitions), units, k, cells).join(
         named, on="indicator_id", how="inner", validate="m:1"
     )
     asked = named.filter(pl.col("role") != CLIENT).select("role", "dimension")

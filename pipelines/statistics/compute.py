@@ -28,12 +28,13 @@ from pipelines.statistics.swot import SwotParameters, swot
 class Inputs:
     """What the stage reads, one frame each.
 
-    windows: as `indicators.indicator_scores` takes them. theme_windows: as `irritant_map` does. composite_stats,
+    windows, cells: as `indicators.indicator_scores` takes them. theme_windows: as `irritant_map` does. composite_stats,
     composite_people, ancestors: as `links.monthly_windows` does (composites suffice). actions: as `action_effects`
     does. units: unit_id, period, unit_level, parent_unit_id.
     """
 
     windows: pl.DataFrame
+    cells: pl.DataFrame | None
     theme_windows: pl.DataFrame
     composite_stats: pl.DataFrame
     composite_people: pl.DataFrame
@@ -58,7 +59,7 @@ def every_table(
     """
     units = inputs.units
     say("scores, gaps and indices with their intervals")
-    scores = indicator_scores(inputs.windows, definitions, units, k)
+    scores = indicator_scores(inputs.windows, definitions, units, k, inputs.cells)
     pairs = pair_scores(scores, definitions, units)
     thresholds = Parameters(bar=parameters["bar"], coverage=parameters["coverage"])
     indices = unit_indices(pairs, scores, definitions, units, thresholds)

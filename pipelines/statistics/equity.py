@@ -1,9 +1,8 @@
 """Are populations of collaborators treated alike: their indices side by side, with the difference (method §11).
 
-What this module does not do: the complementary rule across populations (§13). A published population and a published
-whole give away a hidden rest, so `equity` may be published only after that step. It needs, per unit, period and
-population, the distinct people behind each indicator, hidden ones included: `people` of `indicator_windows`, since
-`indicator_scores` empties it where it hides. `people_a` and `people_b` say how few people a shown index rests on.
+A hidden population and a shown whole would give the other population away; `indicator_scores` has hidden what is
+needed against that, so what is compared here is shown there. `people_a` and `people_b` say how few people a shown index
+rests on.
 """
 
 from dataclasses import replace

@@ -1,7 +1,7 @@
 """Scores of indicators: from windows of (n, s1, s2) to value, interval and 0-100 score (method §2-3, §13).
 
-The rule of k is applied here, where the people behind a row are still known: what leaves this module is already
-safe to publish row by row.
+The rule of k is applied here, where the people behind a row are still known, and what else has to be hidden so that
+nothing hidden can be worked out: what leaves this module is safe to publish, whole or in part.
 """
 
 from dataclasses import dataclass
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from pipelines.confidentiality.complementary import complementary
 from pipelines.confidentiality.suppression import OK, check_k, empty_suppressed, null_unless, row_status
 from pipelines.statistics import intervals
 from pipelines.statistics.intervals import Array, Estimates
@@ -44,6 +45,15 @@ INDICATOR_SCORES: dict[str, pl.DataType] = {
 
 ESTIMATES = tuple(name for name in INDICATOR_SCORES if name.startswith(("value", "score")))
 
+_SAME_COUNTS = {
+    "collaborator_retention": "voluntary_turnover",
+    "client_retention": "client_loss",
+    "survey_top_box": "survey",
+    "survey_nps": "survey",
+    "survey_mean": "survey",
+}
+"""Measures that are made of the same people and answers as another: what one hides the other must not tell."""
+
 _SOURCE = {"proportion": "binomial", "nps": "multinomial", "rate": "poisson"}
 _NPS_MULTIPLIER = 100.0
 
@@ -65,24 +75,30 @@ class Definitions:
     weights: pl.DataFrame
 
 
-def indicator_scores(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int) -> pl.DataFrame:
+def indicator_scores(
+    windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int, cells: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """Value, 95 % interval and score of every indicator, unit, period and population.
 
     windows: unit_id, period, population, indicator_id, window_months, n, s1, s2, people, conservative; one row per
-    the first four. units: unit_id, period, unit_level; one row per unit and period that has a scorecard. k: the
-    smallest number of people a figure about people may rest on.
+    the first four. units: unit_id, period, unit_level, parent_unit_id; one row per unit and period that has a
+    scorecard. k: the smallest number of people a figure about people may rest on. cells: unit_id, period, population,
+    indicator_id, people of `indicator_stats`, from which the windows are summed; None says that no two windows share
+    answers.
 
     Returns the columns of `INDICATOR_SCORES`, sorted by key; values in displayed units (multiplier · s1/n), scores
     in points of 0-100. Rows of a unit and period not in `units`, or of an indicator not in force, are left out.
     `score_reach_lower`, `score_reach_upper`: the bounds that a difference of scores is made from (`difference`);
     for rates by `jeffreys_poisson`, since two exact intervals would count their reserve twice.
     An indicator without goalposts keeps its value and has no score. Status `suppressed` empties every number and
-    the source of variance; `insufficient` (n below min_n) keeps n and people.
+    the source of variance, whether the row itself is about too few people or another row could be worked out from it
+    (`confidentiality.complementary`); `insufficient` (n below min_n) keeps n and people.
 
     Raises ValueError when a key occurs twice, a kind is unknown, or k is below the floor. Formulae: method §2-3.
     """
     check_k(k)
     rows = _pooled(_described(windows, definitions, units)).with_columns(status=row_status(k))
+    rows = complementary(_with_answers(rows, definitions), units, k, cells)
     shown = _scored(_estimated(rows.filter(pl.col("status") == OK)))
     scores = rows.join(shown.select(*KEY, *ESTIMATES, "variance_source"), on=KEY, how="left", validate="1:1")
     scores = scores.select(pl.col(name).cast(dtype) for name, dtype in INDICATOR_SCORES.items())
@@ -148,6 +164,26 @@ def _described(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFr
         )
         # One order whatever the input's, so that floating-point sums do not depend on it.
         .sort(KEY)
+    )
+
+
+def _with_answers(rows: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
+    """Add `answers`, the same text for indicators that are made of the same people and answers."""
+    described = definitions.indicators
+    if not {"measure", "topic", "side"} <= set(described.columns):
+        return rows.with_columns(answers=pl.col("indicator_id"))
+    measure = pl.col("measure").cast(pl.String)
+    answers = described.select(
+        pl.col("indicator_id").cast(pl.String),
+        answers=pl.concat_str(
+            pl.col("side").cast(pl.String),
+            measure.replace(_SAME_COUNTS),
+            pl.col("topic").cast(pl.String).fill_null(""),
+            separator="/",
+        ),
+    )
+    return rows.join(answers, on="indicator_id", how="left", validate="m:1").with_columns(
+        answers=pl.coalesce("answers", "indicator_id")
     )
 
 

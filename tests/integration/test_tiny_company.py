@@ -9,10 +9,12 @@ last evening has not matured. C = 0.5·(0.6·75 + 0.4·66.67) + 0.5·80 = 75.83.
 Collaborators: trust 75; eNPS (2 - 1)/5 = 20, score 60; replies 1/2 and 3/4, 4/6 = 66.67.
 E = 0.5·(0.6·75 + 0.4·60) + 0.5·66.67 = 67.83. Gap 8, level √(75.83·67.83) = 71.72, symmetry 92, index 65.98.
 
-Team N2: C = 100; E = 0.5·(0.6·40 + 0.4·0) + 0.5·20 = 22. Team S1 has four clients: below k = 5, hidden, and so is SUD.
+Team S1 has four clients: below k = 5, hidden, and so is SUD. ACME less NORD would be SUD, so what NORD's clients say is
+hidden too; N1 and N2 together would be NORD, so N2 is hidden, the smaller one. ACME less N1 is then N2 and S1, nine people.
+What collaborators say is hidden nowhere.
 
-Site NORD, from sums: clients trust 950/11 = 86.36, NPS 7/11 = 63.64 → 81.82, replies 13/15 = 86.67, C = 85.61;
-collaborators trust 575/10 = 57.5, eNPS -4/10 = -40 → 30, replies 5/11 = 45.45, E = 45.98.
+Team N2, collaborators: trust 40, eNPS -100 → 0, replies 1/5. Site NORD, collaborators, from sums: trust 575/10 = 57.5,
+eNPS -4/10 = -40 → 30, replies 5/11 = 45.45.
 ACME: clients trust 1150/15 = 76.67, NPS 7/15 = 46.67 → 73.33, replies 18/20 = 90, C = 82.67; collaborators
 trust 825/15 = 55, eNPS -4/15 = -26.67 → 36.67, replies 10/16 = 62.5, E = 55.08.
 """
@@ -50,8 +52,6 @@ def scorecard(tiny: Company) -> dict[str, dict[str, object]]:
     ("unit", "client", "collaborator"),
     [
         ("N1", 75 + 5 / 6, 67 + 5 / 6),
-        ("N2", 100.0, 22.0),
-        ("NORD", 0.5 * (0.6 * 950 / 11 + 0.4 * (100 + 700 / 11) / 2) + 0.5 * 1300 / 15, 23.25 + 250 / 11),
         ("ACME", 0.5 * (0.6 * 1150 / 15 + 0.4 * (100 + 700 / 15) / 2) + 45, 0.5 * (33 + 22 / 1.5) + 31.25),
     ],
 )
@@ -106,8 +106,35 @@ def test_indicators_of_n1_with_published_intervals(tiny: Company) -> None:
     assert trust["value_lower"] < 75 < trust["value_upper"], "identical answers never give a zero error"
 
 
+@pytest.mark.parametrize(
+    ("unit", "trust", "recommendation", "responsiveness"),
+    [("N2", 40.0, 0.0, 20.0), ("NORD", 57.5, 30.0, 500 / 11), ("SUD", 50.0, 50.0, 100.0)],
+)
+def test_collaborators_are_shown_where_clients_are_hidden(
+    tiny: Company, unit: str, trust: float, recommendation: float, responsiveness: float
+) -> None:
+    rows = tiny.query(f"select * from scorecard_pairs where unit_id = '{unit}' and period = date '2025-02-01'")
+    found = {row["pair_id"]: row for row in rows.iter_rows(named=True)}
+    assert {row["client_status"] for row in found.values()} == {"suppressed"}
+    assert {row["client_score"] for row in found.values()} == {None}
+    assert {row["gap"] for row in found.values()} == {None}
+    for pair, score in (("trust", trust), ("recommendation", recommendation), ("responsiveness", responsiveness)):
+        assert found[pair]["collaborator_score"] == pytest.approx(score)
+
+
+def test_a_hidden_team_cannot_be_had_by_subtraction(tiny: Company) -> None:
+    """What is hidden with S1 looks exactly like S1."""
+    hidden = tiny.query(
+        "select * from scorecard_indicators where indicator_id = 'client_trust' and period = date '2025-02-01' "
+        "and status = 'suppressed'"
+    )
+    assert set(hidden["unit_id"]) == {"S1", "SUD", "NORD", "N2"}
+    told = hidden.drop("unit_id", "unit_level").unique()
+    assert told.height == 1, "a reader can tell a row about few people from one that is hidden beside it"
+
+
 def test_a_team_below_k_is_hidden_and_stays_as_a_row(tiny: Company, scorecard: dict[str, dict[str, object]]) -> None:
-    for unit in ("S1", "SUD"):
+    for unit in ("S1", "SUD", "NORD", "N2"):
         row = scorecard[unit]
         assert row["status"] == "suppressed"
         numbers = [value for name, value in row.items() if name not in ("period",) and not isinstance(value, str)]
@@ -131,10 +158,10 @@ def test_january_is_insufficient_and_not_zero(tiny: Company) -> None:
 def test_pairs_are_complete(tiny: Company) -> None:
     pairs = tiny.query("select * from scorecard_pairs where period = date '2025-02-01'")
     assert pairs.height == 6 * 3
-    n2 = {row["pair_id"]: row for row in pairs.filter(pl.col("unit_id") == "N2").iter_rows(named=True)}
-    assert n2["trust"]["gap"] == pytest.approx(60)
-    assert n2["recommendation"]["gap"] == pytest.approx(100)
-    assert n2["responsiveness"]["gap"] == pytest.approx(80)
+    n1 = {row["pair_id"]: row for row in pairs.filter(pl.col("unit_id") == "N1").iter_rows(named=True)}
+    assert n1["trust"]["gap"] == pytest.approx(0)
+    assert n1["recommendation"]["gap"] == pytest.approx(200 / 3 - 60)
+    assert n1["responsiveness"]["gap"] == pytest.approx(80 - 200 / 3)
 
 
 def test_the_publication_says_where_it_comes_from(tiny: Company) -> None:

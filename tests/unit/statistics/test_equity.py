@@ -93,7 +93,7 @@ def test_one_population_compares_with_nobody(tiny: Any) -> None:
 
 def test_three_populations_make_three_comparisons_by_the_rules_of_the_indices() -> None:
     places, definitions = companies.units(12, 2), companies.definitions()
-    windows = companies.windows(places, 3, ("all", "field", "office", "remote"), holes=0.05)
+    windows = companies.windows(places, 3, ("field", "office", "remote"), holes=0.05)
     scores = indicator_scores(windows, definitions, places, 5)
     found = equity(scores, definitions, places, Parameters())
     assert found.height == places.height * 3
