@@ -559,17 +559,24 @@ def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
     key, numbers = table.key, tuple(dict.fromkeys((*table.bounds, *table.always)))
     never = tuple(name for name in numbers if name not in table.shown_when_insufficient)
     # How much a pair weighs, when an action started and how many others there are say nothing of any answer.
-    kept = {"action_effects": ("other_actions", "months_after"), "swot": ("weight",), "links": ("lag_months",)}.get(
-        table.table, ()
-    )
+    kept = {
+        "action_effects": ("other_actions", "months_after", "verdict"),
+        "swot": ("weight",),
+        "links": ("lag_months",),
+    }.get(table.table, ())
     hidden = tuple(name for name in numbers if name not in kept)
     errors = tuple(name for name in numbers if name.endswith("_se"))
     about_units = {"unit_id": "dim_unit.unit_id", "period": "dim_period.period"}
-    unordered = {
-        "irritant_map": "rate < lower OR rate > upper",
-        "robustness": "rank_low > rank OR rank > rank_high",
-        "drivers": "weight_lower > weight_upper",
-    }
+    order = "bounds come in order"
+    further = {
+        "irritant_map": (order, "rate < lower OR rate > upper"),
+        "robustness": (order, "rank_low > rank OR rank > rank_high"),
+        "drivers": (order, "weight_lower > weight_upper"),
+        "action_effects": (
+            "an action whose effect is not shown is judged by its dates alone",
+            "status <> 'ok' AND verdict NOT IN ('too_early', 'start')",
+        ),
+    }.get(table.table)
     return TableSuite(
         suite=f"published.{table.table}",
         table=table.table,
@@ -581,11 +588,7 @@ def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
             *(one_of(name, words, _REPORT) for name, words in table.words.items()),
             within(table.bounds, key, _REPORT),
             *([_ordered(key, table.intervals, "value between its two bounds")] if table.intervals else []),
-            *(
-                [no_row("bounds come in order", _REPORT, where=unordered[table.table], show=key)]
-                if table.table in unordered
-                else []
-            ),
+            *([no_row(further[0], _REPORT, where=further[1], show=key)] if further else []),
             _hidden(key, "status = 'suppressed'", hidden),
             _hidden(key, "status = 'insufficient'", [name for name in never if name not in kept]),
             _shown(key, "status = 'ok'", table.always),

@@ -195,6 +195,11 @@ MUTATIONS: list[tuple[str, str, str]] = [
         _statistics("action_effects", 5, "verdict = null"),
     ),
     ("action_effects", "no figure is without error", _statistics("action_effects", 8, "effect_se = 0")),
+    (
+        "action_effects",
+        "an action whose effect is not shown is judged by its dates alone",
+        _statistics("action_effects", 2, "verdict = 'continue'"),
+    ),
     ("action_effects", "side is one of", _statistics("action_effects", 9, "side = 'both'")),
     ("action_effects", "verdict is one of", _statistics("action_effects", 9, "verdict = 'wait'")),
     ("action_effects", "pair_id is in dim_pair", _statistics("action_effects", 10, "pair_id = 'hope'")),
