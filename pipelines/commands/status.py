@@ -158,7 +158,7 @@ def _lines(state: Status, cannot: set[Any]) -> Iterator[tuple[str, str]]:
     if "ruptures" in cannot:
         yield "open ruptures", unknown
     elif state.ruptures is None:
-        yield "open ruptures", "not computed by this version"
+        yield "open ruptures", "not in the published file (an earlier version made it)"
     else:
         names = ", ".join(dict.fromkeys(rupture.unit_name for rupture in state.ruptures[:10]))
         yield "open ruptures", f"{len(state.ruptures)}" + (f" ({names})" if names else "")
