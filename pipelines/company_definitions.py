@@ -37,12 +37,9 @@ PARAMETERS = {
     "welcome_days": (0.0, None),
     "proactive_months": (0.0, None),
     "monthly_hours": (0.0, None),
-    "rupture_q": (0.0, 1.0),
 }
-"""Every named number with the range it lies in: above the first, up to the second."""
-
-PARAMETERS_UNSAID = {"rupture_q": 0.05}
-"""What a folder of definitions need not say, because it was written before the parameter existed or agrees with it."""
+"""Every named number that a folder must state, with the range it lies in: above the first, up to the second. What it
+may leave unsaid is what only the statistics read (`pipelines.statistics.parameters`)."""
 
 
 class _Row(BaseModel):
@@ -261,7 +258,7 @@ def load_definitions(folder: Path) -> Definitions:
         columns = list(FILES[name][0].model_fields)
         return pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame(schema=columns)
 
-    parameters = PARAMETERS_UNSAID | {line.row.name: line.row.value for line in tables["parameters"].lines}
+    parameters = _optional_parameters() | {line.row.name: line.row.value for line in tables["parameters"].lines}
     return Definitions(
         name=folder.name,
         folder=folder,
@@ -447,13 +444,27 @@ def _check_weights(tables: dict[str, _Table]) -> Iterator[Problem]:
             yield Problem(table.file, lines[-1].number, f"the weights of the {scope} add up to {total:g}, not to 1")
 
 
+def _optional_parameters() -> dict[str, float]:
+    # Here and not at the top: the statistics bring SciPy, which commands that read no definitions must not wait for.
+    from pipelines.statistics.parameters import optional_parameters
+
+    return optional_parameters()
+
+
 def _check_parameters(table: _Table) -> Iterator[Problem]:
-    given = table.ids("name")
-    for name in sorted(set(PARAMETERS) - set(PARAMETERS_UNSAID) - set(given)):
+    from pipelines.statistics.parameters import refused
+
+    given, optional = table.ids("name"), _optional_parameters()
+    for name in sorted(set(PARAMETERS) - set(given)):
         yield Problem(table.file, 1, f"the parameter {name} is missing; add a line {name},…")
+    for name, reason in refused({name: line.row.value for name, line in given.items() if name in optional}).items():
+        yield Problem(table.file, given[name].number, reason)
     for name, line in given.items():
+        if name in optional:
+            continue
         if name not in PARAMETERS:
-            yield Problem(table.file, line.number, f"{name!r} is no parameter; known are {', '.join(PARAMETERS)}")
+            known = ", ".join([*PARAMETERS, *optional])
+            yield Problem(table.file, line.number, f"{name!r} is no parameter; known are {known}")
             continue
         low, high = PARAMETERS[name]
         if line.row.value <= low or (high is not None and line.row.value > high):

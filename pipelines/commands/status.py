@@ -158,7 +158,8 @@ def _lines(state: Status, cannot: set[Any]) -> Iterator[tuple[str, str]]:
     if "ruptures" in cannot:
         yield "open ruptures", unknown
     elif state.ruptures is None:
-        yield "open ruptures", "not computed by this version"
+        told = "none yet" if last is None else "not in the published file, which an earlier version made"
+        yield "open ruptures", told
     else:
         names = ", ".join(dict.fromkeys(rupture.unit_name for rupture in state.ruptures[:10]))
         yield "open ruptures", f"{len(state.ruptures)}" + (f" ({names})" if names else "")

@@ -85,7 +85,8 @@ class Parameters:
     def from_frame(cls, parameters: pl.DataFrame) -> "Parameters":
         """Read from the seed `parameters` (name, value), under the names `action_<field>`; absent names keep theirs.
 
-        Raises ValueError when a count is below 1, or `fewest_controls` leaves nothing to estimate an error from.
+        Raises ValueError when a count is below 1, `fewest_controls` leaves nothing to estimate an error from, or the
+        smallest useful effect is not within 0-100.
         """
         values: Mapping[str, float] = {
             str(name): float(value) for name, value in parameters.select("name", "value").iter_rows()
@@ -105,6 +106,11 @@ class Parameters:
             raise ValueError(
                 f"parameters.csv: action_fewest_controls is {result.fewest_controls}; the comparison estimates "
                 f"{_REGRESSORS} figures from them, so it must be {_REGRESSORS + 1} or more."
+            )
+        if not 0.0 <= result.smallest_useful_effect <= 100.0:
+            raise ValueError(
+                f"parameters.csv: action_smallest_useful_effect is {result.smallest_useful_effect}; it is in points "
+                "and must lie within 0 to 100."
             )
         return result
 

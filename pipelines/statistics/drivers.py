@@ -58,7 +58,8 @@ class Parameters:
     def from_frame(cls, parameters: pl.DataFrame) -> "Parameters":
         """Read from the seed `parameters` (name, value), under the names `driver_<field>`; absent names keep theirs.
 
-        Raises ValueError when the presence is outside 0-1, there are fewer than 100 draws or fewer than 3 units.
+        Raises ValueError when the presence is outside 0-1, there are fewer than 100 draws or fewer than 3 units, or
+        fewer than one row an indicator or a negative seed is asked for.
         """
         values: Mapping[str, float] = {
             str(name): float(value) for name, value in parameters.select("name", "value").iter_rows()
@@ -78,6 +79,12 @@ class Parameters:
             raise ValueError(f"parameters.csv: driver_draws is {result.draws}; an interval of 95 % needs 100 or more.")
         if result.fewest_units < 3:
             raise ValueError(f"parameters.csv: driver_fewest_units is {result.fewest_units}; it must be 3 or more.")
+        if result.rows_per_indicator < 1.0:
+            raise ValueError(
+                f"parameters.csv: driver_rows_per_indicator is {result.rows_per_indicator}; it must be 1 or more."
+            )
+        if result.seed < 0:
+            raise ValueError(f"parameters.csv: driver_seed is {result.seed}; it must be 0 or more.")
         return result
 
 

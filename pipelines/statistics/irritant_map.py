@@ -49,7 +49,7 @@ class IrritantParameters:
     def from_frame(cls, parameters: pl.DataFrame) -> "IrritantParameters":
         """Read from the seed `parameters` (name, value); a name that is absent keeps its default.
 
-        Raises ValueError when trend_p is outside 0-1 or the months are not 2 <= least <= all.
+        Raises ValueError when trend_p is outside 0-1, the months are not 2 <= least <= all, or no event is asked for.
         """
         values = {str(name): float(value) for name, value in parameters.select("name", "value").iter_rows()}
         result = cls(
@@ -64,6 +64,10 @@ class IrritantParameters:
             raise ValueError(
                 f"parameters.csv: trend_least_months is {result.trend_least_months} and trend_months "
                 f"{result.trend_months}; a trend needs two months at least, and no more than it looks at."
+            )
+        if result.trend_least_events <= 0.0:
+            raise ValueError(
+                f"parameters.csv: trend_least_events is {result.trend_least_events}; it is a count above 0."
             )
         return result
 

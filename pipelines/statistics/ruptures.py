@@ -62,6 +62,15 @@ class RuptureParameters:
     delta: float = 10.0
     q: float = 0.05
 
+    @classmethod
+    def from_frame(cls, parameters: pl.DataFrame) -> "RuptureParameters":
+        """Read `delta` and `rupture_q` from the seed `parameters` (name, value); absent names keep their default.
+
+        Raises ValueError when delta is outside 0-100 or rupture_q outside 0-1.
+        """
+        values = {str(name): float(value) for name, value in parameters.select("name", "value").iter_rows()}
+        return cls(delta=values.get("delta", cls.delta), q=values.get("rupture_q", cls.q))
+
     def __post_init__(self) -> None:
         if not 0.0 <= self.delta < 100.0:
             raise ValueError(f"parameters.csv: delta is {self.delta}; it is in points and must lie within 0 to 100.")

@@ -246,7 +246,7 @@ PUBLISHED: dict[str, Published] = {
             "units": "Number of units.",
             "months": "Number of months.",
             "observations": "Number of unit-months.",
-            "strongest": "True for the lag whose slope stands out most in its direction.",
+            "strongest": "True for the lag of the largest correlation (within_r) in its direction.",
             "reference_r_satisfaction": "Published correlation over business units of employee satisfaction with "
             "customer satisfaction (Harter, Schmidt & Hayes 2002).",
             "reference_r_engagement": "The same for employee engagement.",

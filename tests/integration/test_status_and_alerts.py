@@ -80,11 +80,12 @@ def test_before_the_first_run_nothing_is_published_and_nothing_is_written(watche
     assert sorted(watched.data.rglob("*")) == before
 
 
-def test_a_good_run_is_well_and_tells_nobody(watched: Company, mailbox: tuple[Mailbox, int]) -> None:
+def test_a_good_run_is_well_and_tells_of_its_ruptures_alone(watched: Company, mailbox: tuple[Mailbox, int]) -> None:
     done = watched.symmetry("run")
     assert done.returncode == 0, done.stderr
     code, status = told(watched)
-    assert (code, status["problems"]) == (0, [])
+    assert (code, {problem["severity"] for problem in status["problems"]}) == (0, {"news"})
+    assert len(status["problems"]) == len(status["ruptures"]) > 0
     assert status["publication"]["age_days"] == 0
     assert {source["contract"] for source in status["sources"]} == {
         f"tiny.{name}" for name in ("case", "client_survey", "collaborator_survey", "employee", "request", "unit")
@@ -92,9 +93,11 @@ def test_a_good_run_is_well_and_tells_nobody(watched: Company, mailbox: tuple[Ma
     assert (status["quarantine"]["rows_read"], status["quarantine"]["rows_quarantined"]) == (88, 0)
     assert [run["state"] for run in status["runs"]] == ["succeeded"]
     assert 0 < status["disk"]["free_share"] < 1
-    assert mailbox[0].mails == []
+    [mail] = mailbox[0].mails
+    assert mail.get_content().count("A rupture of symmetry is open in ") == len(status["ruptures"])
+    mailbox[0].mails.clear()
     shown = watched.symmetry("status").stdout
-    assert re.search(r"open ruptures +not computed by this version", shown)
+    assert re.search(rf"open ruptures +{len(status['ruptures'])} \(", shown)
     assert "All is well." in shown
 
 
@@ -133,7 +136,7 @@ def test_definitions_that_stop_the_command_are_told_by_their_class(
     assert len(mailbox[0].mails) == 2
     body = mailbox[0].mails[1].get_content()
     assert "CRITICAL: `symmetry run` stopped outside the job (DefinitionsError)." in body
-    assert "2 other(s), told before, go on." in body
+    assert f"{2 + len(told(watched)[1]['ruptures'])} other(s), told before, go on." in body
 
 
 def test_once_mended_all_is_told_solved_and_the_monitor_is_green(
@@ -157,7 +160,7 @@ def test_once_mended_all_is_told_solved_and_the_monitor_is_green(
 def test_open_ruptures_of_a_published_file_are_listed_and_are_no_fault(watched: Company) -> None:
     with duckdb.connect(str(watched.published)) as connection:
         connection.execute(
-            "create table ruptures (unit_id varchar, pair_id varchar, side varchar, start_period date, "
+            "create or replace table ruptures (unit_id varchar, pair_id varchar, side varchar, start_period date, "
             "end_period date, is_open boolean)"
         )
         connection.execute(
@@ -184,6 +187,7 @@ def test_open_ruptures_of_a_published_file_are_listed_and_are_no_fault(watched: 
     with duckdb.connect(str(watched.published)) as connection:
         connection.execute("drop table ruptures")
     assert told(watched)[0] == 0
+    assert re.search(r"open ruptures +not in the published file, which an earlier", watched.symmetry("status").stdout)
 
 
 def test_status_answers_while_the_warehouse_is_held(watched: Company) -> None:

@@ -1,13 +1,23 @@
 """Definitions: the shipped ones hold together, and each way of breaking them is refused with file and line."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from pipelines.company_definitions import DefinitionsError, definitions_fingerprint, load_definitions
 from pipelines.settings import SHIPPED_DEFINITIONS_DIR
+from pipelines.statistics.actions import Parameters as ActionParameters
+from pipelines.statistics.drivers import Parameters as DriverParameters
+from pipelines.statistics.irritant_map import IrritantParameters
+from pipelines.statistics.links import Parameters as LinkParameters
+from pipelines.statistics.parameters import optional_parameters
+from pipelines.statistics.robustness import RobustnessParameters
+from pipelines.statistics.ruptures import RuptureParameters
+from pipelines.statistics.swot import SwotParameters
 
 DEFAULT = SHIPPED_DEFINITIONS_DIR / "default"
 
@@ -118,3 +128,74 @@ def test_fingerprint_follows_the_content(folder: Path) -> None:
     assert before == definitions_fingerprint(DEFAULT)
     edit(folder, "goalposts.csv", "client_trust,", lambda f: [f[0], "41", f[2]])
     assert definitions_fingerprint(folder) != before
+
+
+def write_parameters(folder: Path, **values: str) -> dict[str, int]:
+    """Add lines to parameters.csv; return the number of each."""
+    path = folder / "parameters.csv"
+    text = path.read_text(encoding="utf-8") + "".join(f"{name},{value}\n" for name, value in values.items())
+    path.write_text(text, encoding="utf-8")
+    return {name: line_of(path, f"{name},") for name in values}
+
+
+def test_what_is_left_unsaid_has_the_default_of_the_statistics(folder: Path) -> None:
+    parameters = load_definitions(folder).parameters
+    assert parameters["rupture_q"] == RuptureParameters.q
+    assert parameters["trend_p"] == SwotParameters.trend_p == IrritantParameters.trend_p
+    assert parameters["robustness_draws"] == RobustnessParameters.robustness_draws
+    assert parameters["link_longest_lag"] == LinkParameters.longest_lag
+    assert parameters["driver_presence"] == DriverParameters.presence
+    assert parameters["action_neighbours"] == ActionParameters.neighbours
+
+
+def test_every_parameter_of_the_statistics_may_be_written(folder: Path) -> None:
+    optional = optional_parameters()
+    write_parameters(folder, **{name: f"{value:.10g}" for name, value in optional.items()})
+    assert load_definitions(folder).parameters.items() >= optional.items()
+
+
+def test_what_is_written_reaches_the_statistics(folder: Path) -> None:
+    write_parameters(
+        folder, trend_p="0.2", trend_months="3", trend_least_months="2", rupture_q="0.1", link_longest_lag="0"
+    )
+    parameters = load_definitions(folder).parameters
+    frame = pl.DataFrame({"name": list(parameters), "value": list(parameters.values())})
+    assert SwotParameters.from_frame(frame) == SwotParameters(60.0, 3, 2, 0.2)
+    assert RuptureParameters.from_frame(frame) == RuptureParameters(10.0, 0.1)
+    assert LinkParameters.from_frame(frame).longest_lag == 0
+
+
+def test_every_refused_parameter_of_the_statistics_is_named_with_its_line(folder: Path) -> None:
+    wrong = {
+        "rupture_q": "1",
+        "trend_p": "1.5",
+        "trend_months": "6.5",
+        "trend_least_months": "7",
+        "trend_least_events": "0",
+        "robustness_draws": "50",
+        "link_fewest_units": "2",
+        "driver_presence": "0",
+        "driver_rows_per_indicator": "0",
+        "driver_seed": "-1",
+        "action_neighbours": "0",
+        "action_smallest_useful_effect": "-5",
+    }
+    lines = write_parameters(folder, **wrong)
+    message = refused(folder)
+    for name, line in lines.items():
+        assert f"parameters.csv:{line}: {name} is " in message
+    assert message.count("parameters.csv:") == len(wrong)
+    assert "trend_months is 6.5; it must be a whole number" in message
+
+
+def test_an_unknown_parameter_is_refused_with_those_that_are_known(folder: Path) -> None:
+    line = write_parameters(folder, trend_q="0.1")["trend_q"]
+    message = refused(folder)
+    assert f"parameters.csv:{line}: 'trend_q' is no parameter; known are bar, delta," in message
+    assert "trend_p, " in message
+
+
+def test_the_table_of_optional_parameters_in_the_docs_is_that_of_the_code() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "definitions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \|", text, flags=re.MULTILINE)
+    assert {name: float(value) for name, value in rows} == optional_parameters()
