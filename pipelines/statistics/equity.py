@@ -58,12 +58,20 @@ def equity(
     people_a, people_b: the fewest distinct people behind any pair that entered. Numbers are null unless `ok`, save
     pairs_scored and weight_present, which `insufficient` keeps.
     """
-    team = indicator_scores.filter(
-        pl.col("indicator_id").is_in(definitions.mirror_pairs["collaborator_indicator_id"].cast(pl.String).implode())
-        | (pl.col("indicator_id").str.starts_with(f"{COMPOSITE}.") & pl.col("indicator_id").str.ends_with(f".{_TEAM}"))
+    ids = definitions.mirror_pairs["collaborator_indicator_id"].cast(pl.String).implode()
+    composite = pl.col("indicator_id").str.starts_with(f"{COMPOSITE}.") & pl.col("indicator_id").str.ends_with(
+        f".{_TEAM}"
     )
-    populations = sorted(set(team["population"].drop_nulls()) - {EVERYBODY})
-    compared = [_compared(team, definitions, units, parameters, a, b) for a, b in combinations(populations, 2)]
+    team = pl.col("indicator_id").is_in(ids) | composite
+    named = indicator_scores.select("population", "indicator_id").filter(team)["population"].unique()
+    populations = sorted(set(named.drop_nulls()) - {EVERYBODY})
+    compared = [
+        # Two populations at a time: all of them at once are most of what the statistics hold in memory.
+        _compared(
+            indicator_scores.filter(pl.col("population").is_in([a, b]) & team), definitions, units, parameters, a, b
+        )
+        for a, b in combinations(populations, 2)
+    ]
     if not compared:
         return pl.DataFrame(schema=EQUITY)
     return pl.concat(compared).sort(_KEY)

@@ -4,6 +4,7 @@ The rule of k is applied here, where the people behind a row are still known, an
 nothing hidden can be worked out: what leaves this module is safe to publish, whole or in part.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,9 @@ COMPOSITE = "composite"
 0-100 score scale. They carry the error of an index (method §4) and are never shown as indicators."""
 
 KEY = ("unit_id", "period", "population", "indicator_id")
+
+BATCH_ROWS = 400_000
+"""Rows of windows worked on at once: about half a gigabyte."""
 
 INDICATOR_SCORES: dict[str, pl.DataType] = {
     "unit_id": pl.String(),
@@ -97,14 +101,47 @@ def indicator_scores(
     Raises ValueError when a key occurs twice, a kind is unknown, or k is below the floor. Formulae: method §2-3.
     """
     check_k(k)
+    batches = _batches(windows, definitions)
+    return _sorted([_scores_of(batch, definitions, units, k, cells) for batch in batches])
+
+
+def _batches(windows: pl.DataFrame, definitions: Definitions) -> Iterator[pl.DataFrame]:
+    """The windows in parts of about `BATCH_ROWS` rows, indicators of the same answers never apart: what is worked out
+    of one indicator needs those of the same answers and no other, and many at once need memory by the gigabyte."""
+    sizes = windows.group_by(pl.col("indicator_id").cast(pl.String)).len()
+    batch = ((pl.col("rows").cum_sum() - pl.col("rows")) // BATCH_ROWS).alias("batch")
+    groups = _with_answers(sizes, definitions).group_by("answers").agg("indicator_id", rows=pl.col("len").sum())
+    batches = groups.sort("answers").select("indicator_id", batch).explode("indicator_id")
+    if batches["batch"].n_unique() <= 1:
+        yield windows
+        return
+    for _, part in batches.group_by("batch", maintain_order=True):
+        yield windows.filter(pl.col("indicator_id").cast(pl.String).is_in(part["indicator_id"].implode()))
+
+
+def _scores_of(
+    windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int, cells: pl.DataFrame | None
+) -> pl.DataFrame:
+    """`indicator_scores` of some indicators, sorted by key."""
     rows = _pooled(_described(windows, definitions, units)).with_columns(status=row_status(k))
     rows = complementary(_with_answers(rows, definitions), units, k, cells)
     shown = _scored(_estimated(rows.filter(pl.col("status") == OK)))
     scores = rows.join(shown.select(*KEY, *ESTIMATES, "variance_source"), on=KEY, how="left", validate="1:1")
     scores = scores.select(pl.col(name).cast(dtype) for name, dtype in INDICATOR_SCORES.items())
     scores = null_unless(scores, [*ESTIMATES, "variance_source"])
-    scores = empty_suppressed(scores, keep=["window_months"], also=["variance_source"])
-    return scores.sort(KEY)
+    return empty_suppressed(scores, keep=["window_months"], also=["variance_source"])
+
+
+def _sorted(parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """The parts as one frame in the order of the key, column by column: sorting whole rows would hold all twice."""
+    stacked = pl.concat(parts, rechunk=False)
+    parts.clear()
+    order = stacked.select(KEY).with_row_index("row").sort(KEY)["row"]
+    columns = []
+    for name in INDICATOR_SCORES:
+        columns.append(stacked[name].gather(order))
+        stacked = stacked.drop(name)
+    return pl.DataFrame(columns)
 
 
 def _described(windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame) -> pl.DataFrame:
