@@ -122,7 +122,7 @@ def _groups(companies: int, say: Callable[[str], None]) -> list[Claim]:
     units, month = STILL.units, months_of(1)[0]
     places = pl.DataFrame(
         {"unit_id": [f"U{at:03d}" for at in range(units)], "period": [month] * units, "unit_level": ["team"] * units}
-    )
+    ).with_columns(parent_unit_id=pl.lit("site"))
     for number, seed in enumerate(np.random.SeedSequence(SEED + 1).spawn(companies)):
         rng = np.random.default_rng(seed)
         common = LEVEL + rng.normal(0, COMMON_SD, units)

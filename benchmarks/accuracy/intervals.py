@@ -153,7 +153,7 @@ def _pairs_of_one(rng: np.random.Generator, size: int, chosen: Definitions) -> I
             )
     units = pl.DataFrame(
         {"unit_id": [f"U{u:03d}" for u in range(UNITS)], "period": [date(2025, 1, 1)] * UNITS, "unit_level": "team"}
-    )
+    ).with_columns(parent_unit_id=pl.lit("site"))
     scores = indicator_scores(pl.concat(frames), chosen, units, 5)
     shown = pair_scores(scores, chosen, units)
     for pair in chosen.mirror_pairs["pair_id"]:

@@ -70,7 +70,9 @@ def every_table(
     shrunken = shrunk_pairs(pairs, units)
     say("links and drivers")
     months = monthly_windows(inputs.composite_stats, inputs.composite_people, inputs.ancestors)
-    linked = links(indicator_scores(months, definitions, units, k), units, LinkParameters.from_frame(named))
+    linked = links(
+        indicator_scores(months, definitions, units, k, published=False), units, LinkParameters.from_frame(named)
+    )
     driving = drivers(scores, indices, definitions, units, DriverParameters.from_frame(named))
     say("strengths, weaknesses, actions and irritants")
     swots = swot(

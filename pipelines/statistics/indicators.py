@@ -80,7 +80,13 @@ class Definitions:
 
 
 def indicator_scores(
-    windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int, cells: pl.DataFrame | None = None
+    windows: pl.DataFrame,
+    definitions: Definitions,
+    units: pl.DataFrame,
+    k: int,
+    cells: pl.DataFrame | None = None,
+    *,
+    published: bool = True,
 ) -> pl.DataFrame:
     """Value, 95 % interval and score of every indicator, unit, period and population.
 
@@ -88,7 +94,8 @@ def indicator_scores(
     the first four. units: unit_id, period, unit_level, parent_unit_id; one row per unit and period that has a
     scorecard. k: the smallest number of people a figure about people may rest on. cells: unit_id, period, population,
     indicator_id, people of `indicator_stats`, from which the windows are summed; None says that no two windows share
-    answers.
+    answers. published: False where the rows themselves never leave the stage (only sums over many units do); then
+    nobody can work a hidden row out from them, and the rule of k alone hides.
 
     Returns the columns of `INDICATOR_SCORES`, sorted by key; values in displayed units (multiplier · s1/n), scores
     in points of 0-100. Rows of a unit and period not in `units`, or of an indicator not in force, are left out.
@@ -102,7 +109,7 @@ def indicator_scores(
     """
     check_k(k)
     batches = _batches(windows, definitions)
-    return _sorted([_scores_of(batch, definitions, units, k, cells) for batch in batches])
+    return _sorted([_scores_of(batch, definitions, units, k, cells, published) for batch in batches])
 
 
 def _batches(windows: pl.DataFrame, definitions: Definitions) -> Iterator[pl.DataFrame]:
@@ -120,11 +127,17 @@ def _batches(windows: pl.DataFrame, definitions: Definitions) -> Iterator[pl.Dat
 
 
 def _scores_of(
-    windows: pl.DataFrame, definitions: Definitions, units: pl.DataFrame, k: int, cells: pl.DataFrame | None
+    windows: pl.DataFrame,
+    definitions: Definitions,
+    units: pl.DataFrame,
+    k: int,
+    cells: pl.DataFrame | None,
+    published: bool,
 ) -> pl.DataFrame:
     """`indicator_scores` of some indicators, sorted by key."""
     rows = _pooled(_described(windows, definitions, units)).with_columns(status=row_status(k))
-    rows = complementary(_with_answers(rows, definitions), units, k, cells)
+    if published:
+        rows = complementary(_with_answers(rows, definitions), units, k, cells)
     shown = _scored(_estimated(rows.filter(pl.col("status") == OK)))
     scores = rows.join(shown.select(*KEY, *ESTIMATES, "variance_source"), on=KEY, how="left", validate="1:1")
     scores = scores.select(pl.col(name).cast(dtype) for name, dtype in INDICATOR_SCORES.items())

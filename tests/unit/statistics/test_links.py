@@ -261,8 +261,15 @@ def test_monthly_windows_add_up_the_hierarchy_and_count_people_once(tiny: Any) -
         ("site", "all", 6.0, 330.0, 18600.0, 8, True),
     ]
     assert set(found["window_months"]) == {1}
-    units = pl.DataFrame({"unit_id": ["a", "b", "site"], "period": [month] * 3, "unit_level": ["team", "team", "site"]})
-    scored = indicator_scores(found, tiny.definitions(), units, 5)
+    units = pl.DataFrame(
+        {
+            "unit_id": ["a", "b", "site"],
+            "period": [month] * 3,
+            "unit_level": ["team", "team", "site"],
+            "parent_unit_id": ["site", "site", None],
+        }
+    )
+    scored = indicator_scores(found, tiny.definitions(), units, 5, published=False)
     assert dict(scored.select("unit_id", "status").iter_rows()) == {"a": "suppressed", "b": "ok", "site": "ok"}
 
 
