@@ -42,7 +42,7 @@ def company(rng: np.random.Generator) -> dict[str, float]:
             people.windows_frame(f"{COMPOSITE}.perception.{side}", n[at], *drawn[at], window)
             for at, side in enumerate(("client", "collaborator"))
         )
-        return indicator_scores(windows, definitions, frame, 5)
+        return indicator_scores(windows, definitions, frame, 5, published=False)
 
     found = links.links(scores(1), frame, links.Parameters()).filter(
         pl.col("outcome") == "client", pl.col("predictor") == "collaborator"
