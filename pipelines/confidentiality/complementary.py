@@ -21,6 +21,15 @@ from pipelines.confidentiality.suppression import OK, SUPPRESSED, UNPROTECTED, c
 
 Bools = NDArray[np.bool_]
 
+_SAME_COUNTS = {
+    "collaborator_retention": "voluntary_turnover",
+    "client_retention": "client_loss",
+    "survey_top_box": "survey",
+    "survey_nps": "survey",
+    "survey_mean": "survey",
+}
+"""Measures that are made of the same people and answers as another: what one hides the other must not tell."""
+
 _KEY = ["answers", "unit_id", "period", "population", "window_months"]
 
 
@@ -68,6 +77,22 @@ def complementary(
         status=pl.when(pl.int_range(pl.len()).is_in(also["row"].cast(pl.Int64).implode()))
         .then(pl.lit(SUPPRESSED))
         .otherwise(pl.col("status"))
+    )
+
+
+def same_answers(indicators: pl.DataFrame) -> pl.DataFrame:
+    """indicator_id and `answers`, the same text for indicators made of the same people and answers.
+
+    indicators: indicator_id, side, measure, topic.
+    """
+    return indicators.select(
+        pl.col("indicator_id").cast(pl.String),
+        answers=pl.concat_str(
+            pl.col("side").cast(pl.String),
+            pl.col("measure").cast(pl.String).replace(_SAME_COUNTS),
+            pl.col("topic").cast(pl.String).fill_null(""),
+            separator="/",
+        ),
     )
 
 

@@ -1,7 +1,8 @@
 """An attacker with the published figures alone, written without the pipeline's own code.
 
 It knows what a reader knows: which rows there are, their n and value where they are shown, who is below whom in which
-month, and how long a window is. It does not know who is hidden, why, or how many people stand behind a hidden row.
+month, and how long a window is. Where a unit has no row in a month nobody in it answered, and that is knowledge too. It
+does not know why a row is hidden, or how many people stand behind it.
 """
 
 from collections.abc import Iterable
@@ -34,11 +35,21 @@ class Attacker:
         place = {cell: column for column, cell in enumerate(self.cells)}
         rows, counts, sums = [], [], []
         names = ["unit_id", "period", "population", "window_months", "n", "value"]
-        for unit, period, population, window, n, value in (
-            published.filter(pl.col("status") != "suppressed").select(names).iter_rows()
-        ):
+        told = [
+            (unit, _month(period), *figures)
+            for unit, period, *figures in published.filter(pl.col("status") != "suppressed").select(names).iter_rows()
+        ]
+        rows_there = {(unit, _month(period), name) for unit, period, name, *_ in published.select(names).iter_rows()}
+        longest = int(published["window_months"].max() or 1)  # type: ignore[arg-type]
+        told += [
+            (unit, month, name, longest, 0.0, 0.0)
+            for unit, month in parents
+            for name in ["all", *populations]
+            if (unit, month, name) not in rows_there
+        ]
+        for unit, last, population, window, n, value in told:
             row = np.zeros(len(self.cells))
-            for month in range(_month(period) - window + 1, _month(period) + 1):
+            for month in range(last - window + 1, last + 1):
                 for below in [who for who, when in parents if when == month]:
                     if unit in _chain(below, month, parents):
                         for name in ["", *populations] if population == "all" else [population]:
