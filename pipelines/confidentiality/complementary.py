@@ -21,6 +21,15 @@ from pipelines.confidentiality.suppression import OK, SUPPRESSED, UNPROTECTED, c
 
 Bools = NDArray[np.bool_]
 
+_SAME_COUNTS = {
+    "collaborator_retention": "voluntary_turnover",
+    "client_retention": "client_loss",
+    "survey_top_box": "survey",
+    "survey_nps": "survey",
+    "survey_mean": "survey",
+}
+"""Measures that are made of the same people and answers as another: what one hides the other must not tell."""
+
 _KEY = ["answers", "unit_id", "period", "population", "window_months"]
 
 
@@ -68,6 +77,22 @@ def complementary(
         status=pl.when(pl.int_range(pl.len()).is_in(also["row"].cast(pl.Int64).implode()))
         .then(pl.lit(SUPPRESSED))
         .otherwise(pl.col("status"))
+    )
+
+
+def same_answers(indicators: pl.DataFrame) -> pl.DataFrame:
+    """indicator_id and `answers`, the same text for indicators made of the same people and answers.
+
+    indicators: indicator_id, side, measure, topic.
+    """
+    return indicators.select(
+        pl.col("indicator_id").cast(pl.String),
+        answers=pl.concat_str(
+            pl.col("side").cast(pl.String),
+            pl.col("measure").cast(pl.String).replace(_SAME_COUNTS),
+            pl.col("topic").cast(pl.String).fill_null(""),
+            separator="/",
+        ),
     )
 
 
@@ -238,18 +263,20 @@ class _Tables:
         self._size = len(layout)
         self._depth = layout.depth
         self._depths = [np.flatnonzero(self._depth == depth) for depth in range(int(self._depth.max()), -1, -1)]
-        cells = np.asarray(layout.matrix @ layout.people)
         self._wholes = (layout.parent_row, layout.whole_row)
-        self._rests = tuple(self._rest(whole, cells) for whole in self._wholes)
+        self._rests = tuple(
+            self._rest(whole, own, layout.people) for whole, own in zip(self._wholes, layout.own_cells, strict=True)
+        )
 
-    def _rest(self, whole: Ints, cells: Floats) -> Floats:
+    def _rest(self, whole: Ints, own: sparse.csr_array, people: Floats) -> Floats:
         """By figure: people that belong to it and to none of its parts; 0 where it has no parts."""
         part = whole >= 0
         left = self._people - np.bincount(whole[part], weights=self._people[part], minlength=self._size)
-        cells_left = cells - np.bincount(whole[part], weights=cells[part], minlength=self._size)
         parts = np.bincount(whole[part], minlength=self._size) > 0
-        # Someone who is in two parts makes the rest look smaller than it is, never empty.
-        return np.where(parts & (cells_left > 1e-9), np.clip(left, 1.0, np.maximum(cells_left, 1.0)), 0.0)
+        # Someone who is in two parts makes the difference too small, a unit that moved makes it anything: the people of
+        # the rest's largest cell are there for certain, and there are no more than of all its cells.
+        least = np.asarray((own @ sparse.diags_array(people)).max(axis=1).todense()).ravel()
+        return np.where(parts, np.clip(left, least, np.asarray(own @ people)), 0.0)
 
     def closed(self, hidden: Bools) -> Bools:
         """Hide more until every whole is protected from the difference to its parts."""

@@ -145,6 +145,17 @@ class Layout:
         return sparse.coo_array((np.ones(at[0].size, dtype=np.int64), at), shape=shape).tocsr()
 
     @cached_property
+    def own_cells(self) -> tuple[sparse.csr_array, sparse.csr_array]:
+        """The matrix with only those cells of a figure that no unit below has, and only those of no population."""
+        at = self.matrix.tocoo()
+        unit, population = (self.cells[name].to_numpy() for name in ("unit", "population"))
+        kept = (unit[at.col] == self.unit[at.row], population[at.col] == _ALL)
+        unit_own, named_by_none = (
+            sparse.coo_array((at.data[keep], (at.row[keep], at.col[keep])), shape=at.shape).tocsr() for keep in kept
+        )
+        return unit_own, named_by_none
+
+    @cached_property
     def _place(self) -> dict[tuple[int, int, int, int], int]:
         keys = zip(self.unit.tolist(), self.month.tolist(), self.population.tolist(), self.window.tolist(), strict=True)
         return {key: row for row, key in enumerate(keys)}

@@ -15,8 +15,8 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.optimize import linprog
 from scipy.sparse import csgraph
-from scipy.sparse.linalg import lsmr
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -109,22 +109,29 @@ def indicators(sets: Sequence[Exposed], cells: int) -> sparse.csr_array:
     return sparse.coo_array((np.ones_like(columns), (rows, columns)), shape=(len(sets), cells)).tocsr()
 
 
-def combination(figures: sparse.csr_array, cells: Sequence[int]) -> Floats | None:
-    """Weights, one per figure, by which the figures add up to exactly the sum over the cells; None where none do.
+def combination(figures: sparse.csr_array, cells: Sequence[int]) -> Floats:
+    """Weights, one per figure, by which the figures add up to exactly the sum over the cells.
 
-    Of all such weights the smallest in square are taken, and only figures connected with the cells have any.
+    Of all such weights those that are smallest in absolute sum, which uses few figures. Raises ArithmeticError where
+    there are none.
     """
     target = np.zeros(figures.shape[1])
     target[list(cells)] = 1.0
-    rows, columns = _connected(figures, cells)
     weights = np.zeros(figures.shape[0])
-    if not rows.size:
-        return None
-    part = figures[rows][:, columns].astype(np.float64)
-    solved = lsmr(part.T, target[columns], atol=1e-14, btol=1e-14, conlim=0.0, maxiter=20 * max(part.shape))[0]
-    weights[rows] = np.where(abs(solved) < _TOLERANCE, 0.0, solved)
-    left = figures.T.astype(np.float64) @ weights - target
-    return weights if float(np.abs(left).max()) < 1e-4 else None
+    rows = _connected(figures, cells)
+    if rows.size:
+        both = sparse.csr_array(sparse.vstack([figures[rows], sparse.csr_array(target[None, :])]))
+        atoms = sparse.csr_array(_atoms(both)[0]).astype(np.float64)
+        equations, right = atoms[:-1].T, atoms[[-1]].toarray().ravel()
+        # scipy-stubs know dense matrices only here.
+        either: Any = sparse.hstack([equations, -equations]).tocsc()
+        solved = linprog(np.ones(2 * rows.size), A_eq=either, b_eq=right, method="highs")
+        if solved.x is not None:
+            found = solved.x[: rows.size] - solved.x[rows.size :]
+            weights[rows] = np.where(abs(found) < _TOLERANCE, 0.0, found)
+    if float(np.abs(figures.T.astype(np.float64) @ weights - target).max()) > 1e-6:
+        raise ArithmeticError("The figures do not determine the sum over these cells.")
+    return weights
 
 
 def to_break(
@@ -383,14 +390,14 @@ def _holds_a_smaller(solution: Floats, group: tuple[int, ...]) -> bool:
     )
 
 
-def _connected(figures: sparse.csr_array, cells: Sequence[int]) -> tuple[Ints, Ints]:
-    """Rows and columns of the figures that hang together with the cells."""
+def _connected(figures: sparse.csr_array, cells: Sequence[int]) -> Ints:
+    """Rows of the figures that hang together with the cells."""
     rows = figures.shape[0]
     if not figures.nnz:
-        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+        return np.empty(0, dtype=np.int64)
     _, label = csgraph.connected_components(_graph(figures), directed=False)
     near = np.isin(label, label[rows + np.asarray(list(cells), dtype=np.int64)])
-    return np.flatnonzero(near[:rows]), np.flatnonzero(near[rows:])
+    return np.flatnonzero(near[:rows]).astype(np.int64)
 
 
 def _graph(figures: sparse.csr_array) -> Any:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from pipelines.confidentiality.complementary import complementary
+from pipelines.confidentiality.complementary import complementary, same_answers
 from pipelines.confidentiality.suppression import OK, check_k, empty_suppressed, null_unless, row_status
 from pipelines.statistics import intervals
 from pipelines.statistics.intervals import Array, Estimates
@@ -48,15 +48,6 @@ INDICATOR_SCORES: dict[str, pl.DataType] = {
 """Columns of the frame that `indicator_scores` returns, in order, with their types."""
 
 ESTIMATES = tuple(name for name in INDICATOR_SCORES if name.startswith(("value", "score")))
-
-_SAME_COUNTS = {
-    "collaborator_retention": "voluntary_turnover",
-    "client_retention": "client_loss",
-    "survey_top_box": "survey",
-    "survey_nps": "survey",
-    "survey_mean": "survey",
-}
-"""Measures that are made of the same people and answers as another: what one hides the other must not tell."""
 
 _SOURCE = {"proportion": "binomial", "nps": "multinomial", "rate": "poisson"}
 _NPS_MULTIPLIER = 100.0
@@ -222,17 +213,7 @@ def _with_answers(rows: pl.DataFrame, definitions: Definitions) -> pl.DataFrame:
     described = definitions.indicators
     if not {"measure", "topic", "side"} <= set(described.columns):
         return rows.with_columns(answers=pl.col("indicator_id"))
-    measure = pl.col("measure").cast(pl.String)
-    answers = described.select(
-        pl.col("indicator_id").cast(pl.String),
-        answers=pl.concat_str(
-            pl.col("side").cast(pl.String),
-            measure.replace(_SAME_COUNTS),
-            pl.col("topic").cast(pl.String).fill_null(""),
-            separator="/",
-        ),
-    )
-    return rows.join(answers, on="indicator_id", how="left", validate="m:1").with_columns(
+    return rows.join(same_answers(described), on="indicator_id", how="left", validate="m:1").with_columns(
         answers=pl.coalesce("answers", "indicator_id")
     )
 

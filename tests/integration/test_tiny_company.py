@@ -11,8 +11,7 @@ E = 0.5·(0.6·75 + 0.4·60) + 0.5·66.67 = 67.83. Gap 8, level √(75.83·67.83
 
 Team S1 has four clients: below k = 5, hidden, and so is SUD. ACME less NORD would be SUD, so what NORD's clients say is
 hidden too; N1 and N2 together would be NORD, so N2 is hidden, the smaller one. ACME less N1 is then N2 and S1, nine
-people.
-What collaborators say is hidden nowhere.
+people. What collaborators say is hidden nowhere.
 
 Team N2, collaborators: trust 40, eNPS -100 → 0, replies 1/5. Site NORD, collaborators, from sums: trust 575/10 = 57.5,
 eNPS -4/10 = -40 → 30, replies 5/11 = 45.45.
