@@ -1,10 +1,10 @@
 """Write, audit, publish, as three steps that ops can see: candidate, gate, published scorecard and report."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 import duckdb
@@ -27,7 +27,12 @@ from pipelines.publication.publish import (
 )
 from pipelines.settings import Settings
 
+if TYPE_CHECKING:
+    from pipelines.confidentiality.audit import Exposure
+
 GATE = "publication_gate"
+AUDIT = "linear_audit"
+EXPOSURES_TOLD = 20
 OWNER = "team:data-engineering"
 CANDIDATE_KEY = dg.AssetKey(["publication", "candidate"])
 SCORECARD_KEY = dg.AssetKey(["publication", "scorecard"])
@@ -89,7 +94,13 @@ def candidate(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
             asset=CANDIDATE_KEY,
             blocking=True,
             description="Great Expectations at the second door: keys, ranges, ordered intervals, nothing hidden shown.",
-        )
+        ),
+        dg.AssetCheckSpec(
+            name=AUDIT,
+            asset=CANDIDATE_KEY,
+            blocking=True,
+            description="Linear audit: no combination of published figures tells anything about fewer than k people.",
+        ),
     ],
 )
 def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
@@ -103,8 +114,38 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
         min_respondents=settings.min_respondents,
         coverage=settled_definitions(settings).parameters["coverage"],
     )
-    mark_audited(settings.candidate_path, passed=result.success)
+    from pipelines.confidentiality.audit import audit
+
+    say(context, "Looking for anything about too few people that the candidate gives away (linear audit)")
+    # Of exactly the bytes that would be published; what earlier files add to them is not looked for at each run.
+    exposed = audit(settings.candidate_path, [], settings.min_respondents, settings.warehouse_path)
+    mark_audited(settings.candidate_path, passed=result.success and not exposed)
     yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
+    yield audit_result(context, exposed, settings.min_respondents)
+
+
+def audit_result(context: dg.AssetCheckExecutionContext, exposed: "Sequence[Exposure]", k: int) -> dg.AssetCheckResult:
+    """The audit's outcome as a check; every exposure is named by its combination, and none by its figure."""
+    remedy = (
+        "Nothing is published and the last publication stays. This is a defect of the suppression "
+        "(pipelines/confidentiality), not of the data: report it with this message, and never publish around the audit"
+    )
+    told = [f"linear audit: {exposure}. What to do: {remedy}." for exposure in exposed]
+    for message in told[:EXPOSURES_TOLD]:
+        context.log.error(message)
+    more = f" (and {len(told) - 1} more: see findings)" if len(told) > 1 else ""
+    return dg.AssetCheckResult(
+        asset_key=CANDIDATE_KEY,
+        check_name=AUDIT,
+        passed=not exposed,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=told[0] + more if told else f"Nothing about fewer than {k} people can be worked out.",
+        metadata={
+            "exposed": len(exposed),
+            "k": k,
+            "findings": dg.MetadataValue.md("\n\n".join(told[:EXPOSURES_TOLD]) or "Nothing is exposed."),
+        },
+    )
 
 
 @dg.asset(
