@@ -339,7 +339,9 @@ class _Tables:
         least = np.zeros(self._size)
         second = np.zeros(self._size)
         least[wholes] = self._people[order[first]]
-        second[wholes] = np.where(count > 1, self._people[order[np.minimum(first + 1, order.size - 1)]], 0.0)
+        # Where it is the only part, the whole itself would have to go.
+        next_one = self._people[order[np.minimum(first + 1, order.size - 1)]]
+        second[wholes] = np.where(count > 1, next_one, self._people[wholes])
         mine = self._people[part]
         other = np.where(mine == least[whole[part]], second[whole[part]], least[whole[part]])
         alone = (covert[whole[part]] == 0) & (rest[whole[part]] < self._k) & ~hidden[whole[part]]
