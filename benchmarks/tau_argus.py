@@ -7,11 +7,7 @@ cell, which is another thing than ours (no sum over fewer than k people), and th
 
 import tempfile
 from collections.abc import Iterator
-<<<<<<< HEAD
-from contextlib import contextmanager
-=======
 from contextlib import chdir, contextmanager
->>>>>>> confidentiality
 from pathlib import Path
 
 import polars as pl
@@ -85,12 +81,8 @@ def _run(
         rows["pop"] += [population] * people
         rows["answer"] += [1.0] * people
     dimensions = ["team", "pop"] if _populations(cells) else ["team"]
-<<<<<<< HEAD
-    with tempfile.TemporaryDirectory() as name:
-=======
     # It writes its logs where it stands.
     with tempfile.TemporaryDirectory() as name, chdir(name):
->>>>>>> confidentiality
         folder = Path(name)
         (folder / "team.hrc").write_text("\n".join(lines) + "\n")
         result = protect(
