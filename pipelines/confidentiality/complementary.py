@@ -67,6 +67,8 @@ def complementary(
     for (name,), frame in figures.partition_by("answers", as_dict=True, maintain_order=True).items():
         if frame["hidden"].all() or name not in parts:
             continue
+        if not frame["hidden"].any() and _none_is_small(parts[name], k):
+            continue
         layout = Layout(frame, parts[name], units)
         found = hidden_figures(layout, Figures.of(frame), k)
         hidden.append(frame.filter(pl.Series(found)).select(_KEY))
@@ -94,6 +96,12 @@ def same_answers(indicators: pl.DataFrame) -> pl.DataFrame:
             separator="/",
         ),
     )
+
+
+def _none_is_small(cells: pl.DataFrame, k: int) -> bool:
+    """Whether every cell that anybody is in has k people, so that no sum over cells can have fewer."""
+    people = pl.col("people").fill_null(1.0)  # somebody, nobody knows how many
+    return bool(cells.select(((people >= k) | (people == 0)).all()).item())
 
 
 def _window(separate: bool) -> pl.Expr:

@@ -101,7 +101,7 @@ def every_table(
         "action_effects": effects,
         "irritant_map": themes,
         "equity": equity(scores, definitions, units, thresholds),
-        "beliefs": beliefs(inputs.windows, definitions, units, k),
+        "beliefs": beliefs(inputs.windows, definitions, units, k, inputs.cells),
         "robustness": robustness(pairs, scores, indices, definitions, units, RobustnessParameters.from_frame(named)),
     }
     return tables

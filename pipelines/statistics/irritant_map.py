@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 from scipy import special
 
+from pipelines.confidentiality.complementary import complementary
 from pipelines.confidentiality.suppression import INSUFFICIENT, OK, SUPPRESSED, UNPROTECTED, check_k, null_unless
 from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.intervals import Array, exact_poisson
@@ -31,6 +32,7 @@ IRRITANT_MAP: dict[str, pl.DataType] = {
 }
 """Columns of the frame that `irritant_map` returns, in order, with their types."""
 
+EVERYBODY = "all"
 _KEY = ("unit_id", "period", "side", "theme")
 _CELL = ("unit_id", "period", "side")
 
@@ -82,9 +84,9 @@ def irritant_map(
     """Rate, interval and trend of each theme of complaints and of irritants, for every unit and period.
 
     theme_windows: the dbt model of that name (unit_id, period, side, theme, window_months, n, s1, people_exposed,
-    people_raising, n_in_month, s1_in_month). definitions: indicators also with measure. units: unit_id, period.
-    k: smallest number of people. Returns the columns of `IRRITANT_MAP`, sorted by key; one row for every row of
-    theme_windows whose unit and period are in units.
+    people_raising, n_in_month, s1_in_month). definitions: indicators also with measure. units: unit_id, period,
+    parent_unit_id. k: smallest number of people. Returns the columns of `IRRITANT_MAP`, sorted by key; one row for
+    every row of theme_windows whose unit and period are in units.
 
     n: client-months or person-months in the window (the longest in force: themes are rare); events: complaints or
     irritants of the theme; rate = multiplier · events / n, in the unit of the side's indicator (per 100 a month), with
@@ -116,8 +118,7 @@ def irritant_map(
             f"theme_windows has themes of side {side!r}, and no indicator of measure {RATES.get(side)!r} is in force; "
             "add it to indicators.csv, or build the indicators again."
         )
-    rows = rows.with_columns(status=_status(k))
-    rows = _complementary(rows)
+    rows = _across_units(_complementary(rows.with_columns(status=_status(k))), units, k)
     n, events = (rows[name].cast(pl.Float64).to_numpy() for name in ("n", "s1"))
     estimate = exact_poisson(events, n)
     multiplier = rows["multiplier"].to_numpy()
@@ -181,6 +182,43 @@ def _complementary(rows: pl.DataFrame) -> pl.DataFrame:
     place = pl.when(open_to).then(pl.struct("people_raising", "theme")).otherwise(None).rank("ordinal").over(_CELL)
     return rows.with_columns(
         status=pl.when(hidden & open_to & (place == 1)).then(pl.lit(SUPPRESSED)).otherwise(pl.col("status"))
+    )
+
+
+def _across_units(rows: pl.DataFrame, units: pl.DataFrame, k: int) -> pl.DataFrame:
+    """Hide what else would give a hidden theme away: a parent less its other units, a side less its other themes.
+
+    Themes are to a side what populations are to an indicator, so the same rule decides
+    (`confidentiality.complementary`), month by month; the whole of a side counts as shown, since its rate is
+    published. People of two themes count as different people.
+    """
+    raised = rows.filter(_protected() & (pl.col("s1") > 0))
+    windows = raised.select(
+        "unit_id",
+        "period",
+        population="theme",
+        indicator_id="side",
+        window_months="window_months",
+        people="people_raising",
+        protects="protects",
+        status="status",
+    )
+    whole = (
+        windows.group_by("unit_id", "period", "indicator_id", "window_months", "protects")
+        .agg(pl.col("people").sum())
+        .with_columns(population=pl.lit(EVERYBODY), status=pl.lit(OK))
+    )
+    everything = pl.concat([windows, whole.select(windows.columns)])
+    hidden = (
+        complementary(everything, units.select("unit_id", "period", "parent_unit_id"), k)
+        .filter((pl.col("status") == SUPPRESSED) & (pl.col("population") != EVERYBODY))
+        .select("unit_id", "period", side="indicator_id", theme="population", also=pl.lit(True))
+    )
+    return (
+        rows.join(hidden, on=list(_KEY), how="left", validate="1:1")
+        .with_columns(status=pl.when(pl.col("also")).then(pl.lit(SUPPRESSED)).otherwise(pl.col("status")))
+        .drop("also")
+        .sort(_KEY)
     )
 
 

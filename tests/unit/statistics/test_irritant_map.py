@@ -55,7 +55,7 @@ def run(
     tiny: Any, rows: list[dict[str, Any]], parameters: IrritantParameters | None = None, **given: Any
 ) -> pl.DataFrame:
     frame = pl.DataFrame(rows)
-    units = frame.select("unit_id", "period").unique()
+    units = frame.select("unit_id", "period").unique().with_columns(parent_unit_id=pl.lit(None, dtype=pl.String))
     return irritant_map(frame, definitions(tiny, **given), units, 5)
 
 
@@ -103,6 +103,23 @@ def test_one_unit_does_not_hide_another_nor_one_side_the_other(tiny: Any) -> Non
     ]
     found = run(tiny, rows)
     assert found.filter(pl.col("theme") == "tools")["status"].to_list() == ["ok", "ok"]
+
+
+def test_a_parent_does_not_give_a_hidden_theme_of_its_unit_away(tiny: Any) -> None:
+    """Site less the larger team would be `pay` of the small one, so it is hidden there too."""
+    rows = [
+        *(row("pay", 120, 9, 8, unit_id="site"), row("tools", 120, 24, 14, unit_id="site")),
+        *(row("pay", 60, 2, 2, unit_id="small"), row("tools", 60, 12, 6, unit_id="small")),
+        *(row("pay", 60, 7, 6, unit_id="large"), row("tools", 60, 12, 8, unit_id="large")),
+    ]
+    frame = pl.DataFrame(rows)
+    parent = pl.when(pl.col("unit_id") != "site").then(pl.lit("site"))
+    units = frame.select("unit_id", "period").unique().with_columns(parent_unit_id=parent)
+    found = irritant_map(frame, definitions(tiny), units, 5)
+    hidden = found.filter(pl.col("status") == "suppressed").select("unit_id", "theme").rows()
+    assert ("small", "pay") in hidden
+    shown = {(unit, theme) for unit, theme in found.filter(pl.col("status") == "ok").select("unit_id", "theme").rows()}
+    assert not {("site", "pay"), ("large", "pay")} <= shown
 
 
 def test_few_exposed_unknown_people_and_what_protects_nobody(tiny: Any) -> None:
@@ -174,18 +191,19 @@ def test_p_is_right_where_nothing_moves(tiny: Any) -> None:
         people_exposed=20,
         people_raising=9,
     )
-    found = irritant_map(frame, definitions(tiny), frame.select("unit_id", "period"), 5)
+    units = frame.select("unit_id", "period").with_columns(parent_unit_id=pl.lit(None, dtype=pl.String))
+    found = irritant_map(frame, definitions(tiny), units, 5)
     last = found.filter(pl.col("period") == OCTOBER, pl.col("trend").is_not_null())
     assert last.height > 5000
     moved = (last["trend"] != "flat").mean()
     assert isinstance(moved, float)
     assert 0.085 <= moved <= 0.115
-    assert irritant_map(frame.reverse(), definitions(tiny), frame.select("unit_id", "period"), 5).equals(found)
+    assert irritant_map(frame.reverse(), definitions(tiny), units, 5).equals(found)
 
 
 def test_nothing_a_missing_rate_and_wrong_parameters(tiny: Any) -> None:
     frame = pl.DataFrame([row("tools", 60, 12, 6)])
-    units = frame.select("unit_id", "period")
+    units = frame.select("unit_id", "period").with_columns(parent_unit_id=pl.lit(None, dtype=pl.String))
     empty = irritant_map(frame.clear(), definitions(tiny), units.clear(), 5)
     assert empty.is_empty()
     assert dict(empty.schema) == IRRITANT_MAP
