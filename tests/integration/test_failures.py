@@ -51,8 +51,11 @@ def test_refused_files_are_named_and_the_rest_is_published(troubled: Company) ->
     assert row["deliveries"] == 7
     assert row["rows_quarantined"] == 1
     assert row["rows_read"] == row["rows_landed"] + row["rows_quarantined"] == 88 + 12
-    n1 = troubled.query("select collaborator_index from scorecard where unit_id = 'N1' and period = date '2025-02-01'")
-    assert n1.item() == pytest.approx(67 + 5 / 6)
+    trust = troubled.query(
+        "select collaborator_score from scorecard_pairs "
+        "where unit_id = 'N2' and period = date '2025-02-01' and pair_id = 'trust'"
+    )
+    assert trust.item() == pytest.approx(40)
 
 
 def test_a_bad_row_is_in_quarantine_whole_with_line_column_value_and_reason(troubled: Company) -> None:

@@ -40,7 +40,7 @@ def mart(
     definitions = Definitions(**seeds | {"windows": seeds["windows"].with_columns(min_n=pl.lit(1.0))})
     with duckdb.connect(str(copy)) as connection:
         windows = connection.sql("select * from indicators.indicator_windows").pl()
-        units = connection.sql("select unit_id, period, unit_level from indicators.unit_months").pl()
+        units = connection.sql("select unit_id, period, unit_level, parent_unit_id from indicators.unit_months").pl()
         scores = indicator_scores(windows, definitions, units, 3)
         connection.execute("create schema statistics")
         connection.register("frame", scores.to_arrow())
