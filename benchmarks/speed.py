@@ -230,8 +230,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         measured = measure(options.rows, Path(folder))
     from benchmarks.increment import claims as increment_claims
     from benchmarks.run import claims as run_claims
+    from benchmarks.statistics import claims as statistics_claims
 
-    report([*(claim(measured) for claim in CLAIMS), *run_claims(), *increment_claims(options.rows)], options.json)
+    found = [
+        *(claim(measured) for claim in CLAIMS),
+        *run_claims(),
+        *statistics_claims(),
+        *increment_claims(options.rows),
+    ]
+    report(found, options.json)
 
 
 if __name__ == "__main__":
