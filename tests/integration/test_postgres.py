@@ -223,8 +223,8 @@ def test_the_run_that_waited_goes_on_and_publishes_once(after: Deployment) -> No
     [second] = after.runs("second")
     assert second.status is dg.DagsterRunStatus.SUCCESS
     assert after.company.query("select count(*) from publications").item() == 1
-    n2 = after.company.query("select gap from scorecard where unit_id = 'N2' and period = date '2025-02-01'")
-    assert n2.item() == pytest.approx(78)
+    n1 = after.company.query("select gap from scorecard where unit_id = 'N1' and period = date '2025-02-01'")
+    assert n1.item() == pytest.approx(8)
 
 
 def test_the_sensor_keeps_its_cursor_its_ticks_and_its_run_keys(
