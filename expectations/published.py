@@ -440,6 +440,10 @@ class _Statistics:
     refers: Mapping[str, str] = field(default_factory=dict)
     about_units: bool = True
     is_key: bool = True
+    always_shown: tuple[str, ...] = ()
+    """Numbers that say nothing of any answer, and stand in hidden rows too."""
+    further: tuple[str, str] | None = None
+    """One more rule: what it says, and SQL that picks the rows that break it."""
 
 
 _POINTS, _DIFFERENCE, _POSITIVE = (0, 100), (-100, 100), (0, None)
@@ -449,6 +453,7 @@ def _with_bounds(names: Sequence[str], ends: tuple[Any, Any]) -> dict[str, tuple
     return {f"{name}{end}": ends for name in names for end in ("", "_lower", "_upper")}
 
 
+_ORDER = "bounds come in order"
 _STATISTICS = (
     _Statistics(
         table="swot",
@@ -466,6 +471,7 @@ _STATISTICS = (
             "swot": ("strength", "threat", "opportunity", "weakness"),
         },
         refers={"pair_id": "dim_pair.pair_id"},
+        always_shown=("weight",),
     ),
     _Statistics(
         table="irritant_map",
@@ -474,6 +480,7 @@ _STATISTICS = (
         intervals=(),
         always=("n", "events", "rate", "lower", "upper"),
         words={"side": SIDES, "trend": ("rising", "falling", "flat")},
+        further=(_ORDER, "rate < lower OR rate > upper"),
     ),
     _Statistics(
         table="equity",
@@ -512,6 +519,7 @@ _STATISTICS = (
         shown_when_insufficient=("reliability", "units", "months", "observations", "lag_months"),
         words={"outcome": SIDES, "predictor": SIDES, "mirror": MIRRORS},
         about_units=False,
+        always_shown=("lag_months",),
     ),
     _Statistics(
         table="drivers",
@@ -526,6 +534,7 @@ _STATISTICS = (
         shown_when_insufficient=("presence", "reliability", "units", "observations", "r2"),
         refers={"indicator_id": "dim_indicator.indicator_id"},
         about_units=False,
+        further=(_ORDER, "weight_lower > weight_upper"),
     ),
     _Statistics(
         table="action_effects",
@@ -544,6 +553,11 @@ _STATISTICS = (
         },
         refers={"pair_id": "dim_pair.pair_id"},
         is_key=False,
+        always_shown=("other_actions", "months_after", "verdict"),
+        further=(
+            "an action whose effect is not shown is judged by its dates alone",
+            "status <> 'ok' AND verdict NOT IN ('too_early', 'start')",
+        ),
     ),
     _Statistics(
         table="robustness",
@@ -551,6 +565,7 @@ _STATISTICS = (
         bounds={"symmetry_index": _POINTS, **dict.fromkeys(("rank", "rank_low", "rank_high"), (1, None))},
         intervals=(),
         always=("symmetry_index", "rank"),
+        further=(_ORDER, "rank_low > rank OR rank > rank_high"),
     ),
 )
 
@@ -558,25 +573,9 @@ _STATISTICS = (
 def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
     key, numbers = table.key, tuple(dict.fromkeys((*table.bounds, *table.always)))
     never = tuple(name for name in numbers if name not in table.shown_when_insufficient)
-    # How much a pair weighs, when an action started and how many others there are say nothing of any answer.
-    kept = {
-        "action_effects": ("other_actions", "months_after", "verdict"),
-        "swot": ("weight",),
-        "links": ("lag_months",),
-    }.get(table.table, ())
-    hidden = tuple(name for name in numbers if name not in kept)
+    hidden = tuple(name for name in numbers if name not in table.always_shown)
     errors = tuple(name for name in numbers if name.endswith("_se"))
     about_units = {"unit_id": "dim_unit.unit_id", "period": "dim_period.period"}
-    order = "bounds come in order"
-    further = {
-        "irritant_map": (order, "rate < lower OR rate > upper"),
-        "robustness": (order, "rank_low > rank OR rank > rank_high"),
-        "drivers": (order, "weight_lower > weight_upper"),
-        "action_effects": (
-            "an action whose effect is not shown is judged by its dates alone",
-            "status <> 'ok' AND verdict NOT IN ('too_early', 'start')",
-        ),
-    }.get(table.table)
     return TableSuite(
         suite=f"published.{table.table}",
         table=table.table,
@@ -588,9 +587,9 @@ def _statistics_suite(table: _Statistics, schema: str) -> TableSuite:
             *(one_of(name, words, _REPORT) for name, words in table.words.items()),
             within(table.bounds, key, _REPORT),
             *([_ordered(key, table.intervals, "value between its two bounds")] if table.intervals else []),
-            *([no_row(further[0], _REPORT, where=further[1], show=key)] if further else []),
+            *([no_row(table.further[0], _REPORT, where=table.further[1], show=key)] if table.further else []),
             _hidden(key, "status = 'suppressed'", hidden),
-            _hidden(key, "status = 'insufficient'", [name for name in never if name not in kept]),
+            _hidden(key, "status = 'insufficient'", [name for name in never if name not in table.always_shown]),
             _shown(key, "status = 'ok'", table.always),
             *([_certain(key, errors)] if errors else []),
             *_refers(key, schema, {**(about_units if table.about_units else {}), **dict(table.refers)}),

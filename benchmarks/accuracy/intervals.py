@@ -27,6 +27,7 @@ from benchmarks.accuracy.simulate import (
     item_weights,
     scorecard,
     share_in_time,
+    survey_weights,
 )
 from benchmarks.claims import Claim
 from pipelines.statistics.indicators import Definitions, indicator_scores
@@ -171,10 +172,7 @@ def _pairs_of_one(rng: np.random.Generator, size: int, chosen: Definitions) -> I
 def _index_claims(companies: int, say: Callable[[str], None]) -> Iterator[Claim]:
     """The gap of a unit's two indices, every unit on about n answers a side and window."""
     chosen = definitions()
-    weights = item_weights(chosen)
-    variance = PersonVariance(
-        CORRELATION, np.array([weights[item] for item in (*LIKERT, "recommendation", "satisfaction")])
-    )
+    variance = PersonVariance(CORRELATION, survey_weights(chosen))
     for size in SIZES:
         design = Design(fewest=size, most=size, ruptures=0.0)
         counted, naive = Counter(), Counter()

@@ -10,7 +10,6 @@ import polars as pl
 
 from benchmarks.accuracy.measures import Counter
 from benchmarks.accuracy.simulate import (
-    LIKERT,
     Array,
     Company,
     Design,
@@ -19,9 +18,9 @@ from benchmarks.accuracy.simulate import (
     arrays,
     company,
     definitions,
-    item_weights,
     months_of,
     scorecard,
+    survey_weights,
     unit_ids,
 )
 from benchmarks.claims import Claim
@@ -88,10 +87,7 @@ def claims(companies: int, say: Callable[[str], None]) -> list[Claim]:
 def measure(companies: int, say: Callable[[str], None]) -> Tally:
     """Simulate, test, and count."""
     chosen, parameters, tally = definitions(), RuptureParameters(), Tally()
-    weights = item_weights(chosen)
-    variance = PersonVariance(
-        DESIGN.correlation, np.array([weights[item] for item in (*LIKERT, "recommendation", "satisfaction")])
-    )
+    variance = PersonVariance(DESIGN.correlation, survey_weights(chosen))
     for number, sequence in enumerate(np.random.SeedSequence(SEED).spawn(companies), start=1):
         made = company(np.random.default_rng(sequence), DESIGN, chosen, variance)
         _, pairs, indices = scorecard(made, chosen)

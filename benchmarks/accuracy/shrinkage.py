@@ -9,15 +9,14 @@ import numpy.typing as npt
 import polars as pl
 
 from benchmarks.accuracy.simulate import (
-    LIKERT,
     Array,
     Design,
     PersonVariance,
     arrays,
     company,
     definitions,
-    item_weights,
     scorecard,
+    survey_weights,
 )
 from benchmarks.claims import Claim
 from pipelines.statistics.shrinkage import shrunk_indices
@@ -56,10 +55,7 @@ def measure(
 ) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
     """By measure: the ratio of errors and its own error, for small units and for all."""
     chosen = definitions()
-    weights = item_weights(chosen)
-    variance = PersonVariance(
-        design.correlation, np.array([weights[item] for item in (*LIKERT, "recommendation", "satisfaction")])
-    )
+    variance = PersonVariance(design.correlation, survey_weights(chosen))
     small: dict[str, list[tuple[float, float]]] = {name: [] for name in MEASURES}
     every: dict[str, list[tuple[float, float]]] = {name: [] for name in MEASURES}
     for number, sequence in enumerate(np.random.SeedSequence(SEED).spawn(companies), start=1):

@@ -32,6 +32,8 @@ SEEDS = Path(__file__).parents[2] / "dbt_project" / "seeds" / "default"
 SPREAD = 25.0
 """Standard deviation (points) of one answer's latent value about its unit's level."""
 LIKERT = ("trust", "listening", "competence", "cooperation")
+SURVEYED = (*LIKERT, "recommendation", "satisfaction")
+"""Questions that every respondent is asked."""
 MOMENT = {"client": "first_use", "collaborator": "onboarding"}
 PAIRS = (*LIKERT, "recommendation", "satisfaction", "moment_first_use", "responsiveness", "resolution", "irritants")
 RATE = {"client": 0.05, "collaborator": 0.15}
@@ -132,7 +134,7 @@ def answers_of(rng: np.random.Generator, latent: Array, correlation: float) -> d
     """Answers of respondents (latent: their unit's level, one each) to all questions, moved together by the person."""
     person = rng.standard_normal(len(latent)) * np.sqrt(correlation)
     found: dict[str, Array] = {}
-    for item in (*LIKERT, "recommendation", "satisfaction"):
+    for item in SURVEYED:
         own = rng.standard_normal(len(latent)) * np.sqrt(1 - correlation)
         value = latent + SPREAD * (person + own)
         top = 10.0 if item == "recommendation" else 4.0
@@ -160,6 +162,12 @@ def item_weights(definitions: Definitions) -> dict[str, float]:
     """Weight of each pair of the simulation."""
     rows = definitions.weights.filter(pl.col("scope") == "pair").select("id", "weight")
     return {name: float(weight) for name, weight in rows.iter_rows() if name in PAIRS}
+
+
+def survey_weights(definitions: Definitions) -> Array:
+    """Weights of the questions, in the order of `SURVEYED`."""
+    weight = item_weights(definitions)
+    return np.array([weight[item] for item in SURVEYED])
 
 
 class PersonVariance:
@@ -217,8 +225,7 @@ def company(
     """Draw a company: what is answered and done in each unit and month, and what is true of it."""
     latent, site, onset = levels if levels is not None else latent_levels(rng, design)
     weight = item_weights(definitions)
-    surveyed = (*LIKERT, "recommendation", "satisfaction")
-    item_weight = np.array([weight[item] for item in surveyed])
+    item_weight = survey_weights(definitions)
     sums: list[tuple[str, int, Array, Array, Array | None]] = []
     truth: dict[str, Array] = {}
     variance: dict[str, Array] = {}
@@ -274,7 +281,7 @@ def company(
         conduct_variance["irritants"] = slope**2 * trailing(people * rate, 3) / exposed**2
 
         mirrors = {name: float(w) for name, w in _mirror_weights(definitions)}
-        perception = sum(weight[item] * scores[item][0] for item in surveyed) / item_weight.sum()
+        perception = sum(weight[item] * scores[item][0] for item in SURVEYED) / item_weight.sum()
         perception_variance = trailing(count * person_variance(level), 3) / trailing(count, 3) ** 2
         moment_variance = 10_000 * trailing(asked * share * (1 - share), 12) / trailing(asked, 12) ** 2
         whole = sum(weight[pair] for pair in conduct)

@@ -43,8 +43,8 @@ _ENGLISH: dict[str, str] = {
     "collaborators. Collaborators come out {gap} points ahead (95% interval of the gap: {range}).",
     "headline_side_level": "{name} scores {client} with its clients and {collaborator} with its collaborators. "
     "The two sides are level, as far as the data can tell (95% interval of the gap: {range}).",
-    "headline_suppressed": "{name}: hidden this month. Too few people answered to show figures without "
-    "risk to anyone's confidentiality.",
+    "headline_suppressed": "{name}: hidden this month. Its figures stand for too few people, or "
+    "would give away others that do.",
     "headline_insufficient": "{name}: not enough data this month to work out an index.",
     "card_symmetry": "Symmetry index",
     "card_symmetry_note": "High only when both sides are served well, and alike",
@@ -97,8 +97,8 @@ _ENGLISH: dict[str, str] = {
     "reverse. Either way it tends not to last.",
     "read_3": "The interval says how sure the figure is. Where the interval of a gap holds zero, the gap may be chance: "
     "it is drawn hollow.",
-    "read_4": "Hidden is not zero. A unit where too few people answered shows no figure, so that nobody can be "
-    "recognised. Too little data shows no figure either.",
+    "read_4": "Hidden is not zero. A unit whose figure stands for too few people, or would give such a one away, "
+    "shows none, so that nobody can be recognised. Too little data shows no figure either.",
     # gaps
     "gaps_title": "The largest gaps",
     "gaps_lead": "Units where one side is clearly better served than the other, in order of the part of the gap that "
@@ -120,7 +120,7 @@ _ENGLISH: dict[str, str] = {
     "mirror_meaning_perception": "the same question asked of both",
     "mirror_meaning_journey": "moments of truth, face to face",
     "mirror_meaning_conduct": "what is done rather than said",
-    "pair_suppressed": "Hidden: too few people",
+    "pair_suppressed": "Hidden: protects people",
     "pair_insufficient": "Not enough data on both sides",
     "face_suppressed": "hidden",
     "face_insufficient": "no data",
@@ -143,7 +143,7 @@ _ENGLISH: dict[str, str] = {
     "status_ok": "Scored",
     "status_suppressed": "Hidden",
     "status_insufficient": "Not enough data",
-    "why_suppressed": "Hidden: too few people answered",
+    "why_suppressed": "Hidden to protect people",
     "why_insufficient": "Not enough data: {share} of the weight is there",
     "client": "Clients",
     "collaborator": "Collaborators",
@@ -153,7 +153,7 @@ _ENGLISH: dict[str, str] = {
     "again.",
     "empty_suppressed": "All {n} units are hidden this month: nowhere did enough people answer to show a figure without "
     "risk to anyone's confidentiality. As answers come in, units appear.",
-    "empty_mixed": "None of the {n} units has an index this month: {hidden} hidden because too few people answered, "
+    "empty_mixed": "None of the {n} units has an index this month: {hidden} hidden to protect people, "
     "{few} without enough data on both sides.",
     # foot
     "foot_published": "Published {at} UTC, publication {id}.",
@@ -176,8 +176,8 @@ _FRENCH: dict[str, str] = {
     "headline_side_level": "{name} obtient {client} auprès de ses clients et {collaborator} auprès de ses "
     "collaborateurs. Pour autant que les données permettent d’en juger, les deux côtés sont à égalité (intervalle à "
     "95\u202f% de l’écart\u00a0: {range}).",
-    "headline_suppressed": "{name}\u00a0: masqué ce mois-ci. Trop peu de personnes ont répondu pour montrer des "
-    "chiffres sans risque pour la confidentialité de chacun.",
+    "headline_suppressed": "{name}\u00a0: masqué ce mois-ci. Ses chiffres portent sur trop peu de personnes, ou en "
+    "trahiraient d’autres qui sont dans ce cas.",
     "headline_insufficient": "{name}\u00a0: pas assez de données ce mois-ci pour calculer un indice.",
     "card_symmetry": "Indice de symétrie",
     "card_symmetry_note": "Élevé seulement si les deux côtés sont bien servis, et autant l’un que l’autre",
@@ -229,8 +229,8 @@ _FRENCH: dict[str, str] = {
     "que l’équipe\u202f; un moins\u00a0: l’inverse. Dans un sens comme dans l’autre, cela dure rarement.",
     "read_3": "L’intervalle dit à quel point le chiffre est sûr. Quand l’intervalle d’un écart contient zéro, l’écart "
     "peut être dû au hasard\u00a0: il est dessiné en creux.",
-    "read_4": "Masqué ne veut pas dire zéro. Une unité où trop peu de personnes ont répondu n’affiche aucun chiffre, pour "
-    "que personne ne puisse être reconnu. Sans données suffisantes, aucun chiffre non plus.",
+    "read_4": "Masqué ne veut pas dire zéro. Une unité dont le chiffre porte sur trop peu de personnes, ou en trahirait un tel, "
+    "n’en affiche aucun, pour que personne ne puisse être reconnu. Sans données suffisantes, aucun chiffre non plus.",
     "gaps_title": "Les plus grands écarts",
     "gaps_lead": "Les unités où un côté est nettement mieux servi que l’autre, selon la part de l’écart que les données "
     "mettent hors de doute.",
@@ -251,7 +251,7 @@ _FRENCH: dict[str, str] = {
     "mirror_meaning_perception": "la même question posée aux deux",
     "mirror_meaning_journey": "les moments de vérité, face à face",
     "mirror_meaning_conduct": "ce qui est fait plutôt que dit",
-    "pair_suppressed": "Masqué\u00a0: trop peu de personnes",
+    "pair_suppressed": "Masqué\u00a0: protège les personnes",
     "pair_insufficient": "Pas assez de données des deux côtés",
     "face_suppressed": "masqué",
     "face_insufficient": "sans données",
@@ -275,7 +275,7 @@ _FRENCH: dict[str, str] = {
     "status_ok": "Calculé",
     "status_suppressed": "Masqué",
     "status_insufficient": "Pas assez de données",
-    "why_suppressed": "Masqué\u00a0: trop peu de personnes ont répondu",
+    "why_suppressed": "Masqué pour protéger les personnes",
     "why_insufficient": "Pas assez de données\u00a0: {share} du poids est présent",
     "client": "Clients",
     "collaborator": "Collaborateurs",
@@ -285,8 +285,8 @@ _FRENCH: dict[str, str] = {
     "empty_suppressed": "Les {n} unités sont toutes masquées ce mois-ci\u00a0: nulle part assez de personnes n’ont "
     "répondu pour montrer un chiffre sans risque pour la confidentialité de chacun. Les unités apparaîtront avec les "
     "réponses.",
-    "empty_mixed": "Aucune des {n} unités n’a d’indice ce mois-ci\u00a0: {hidden} masquées parce que trop peu de "
-    "personnes ont répondu, {few} sans données suffisantes des deux côtés.",
+    "empty_mixed": "Aucune des {n} unités n’a d’indice ce mois-ci\u00a0: {hidden} masquées pour protéger les "
+    "personnes, {few} sans données suffisantes des deux côtés.",
     "foot_published": "Publié le {at} UTC, publication {id}.",
     "foot_rows": "{read} lignes lues\u00a0: {landed} retenues, {quarantined} mises en quarantaine.",
     "foot_method": "Scores de 0 à 100\u202f; intervalles à 95\u202f%\u202f; méthode dans la documentation du projet.",

@@ -283,7 +283,6 @@ def _onsets(episodes: pl.DataFrame, scored: pl.DataFrame, shares: pl.DataFrame) 
     if episodes.is_empty():
         return pl.DataFrame(schema={"episode": pl.Int64(), **dict.fromkeys(names, pl.Date())})
     first = scored["period"].dt.truncate("1mo").min()
-    at = (pl.col("period").dt.year() * 12 + pl.col("period").dt.month()).cast(pl.Int64)
 
     def number(name: str) -> pl.Expr:
         return (pl.col(name).dt.year() * 12 + pl.col(name).dt.month()).cast(pl.Int64)
@@ -295,7 +294,7 @@ def _onsets(episodes: pl.DataFrame, scored: pl.DataFrame, shares: pl.DataFrame) 
     # What came before an earlier episode's end, and what follows the peak, belongs to other changes.
     series = series.filter(
         (pl.col("period") <= pl.col("peak_period")) & (pl.col("after").is_null() | (pl.col("period") > pl.col("after")))
-    ).with_columns(month=at - origin)
+    ).with_columns(month=number("period") - origin)
     count, months = episodes.height, int(series["month"].max()) + 1  # type: ignore[arg-type]
     row, column = series["episode"].to_numpy(), series["month"].to_numpy()
     value, weight = np.zeros((count, months)), np.zeros((count, months))

@@ -5,7 +5,9 @@ import math
 import polars as pl
 
 from pipelines.confidentiality.suppression import OK
+from pipelines.statistics.faces import pair_weights
 from pipelines.statistics.indicators import Definitions
+from pipelines.statistics.indices import SIDES
 
 SIGNALS: dict[str, pl.DataType] = {
     "unit_id": pl.String(),
@@ -35,16 +37,17 @@ def window_of_index(definitions: Definitions) -> int:
 
     Months closer than that share most of their answers.
     """
-    months = dict(definitions.windows.select("indicator_id", "window_months").iter_rows())
-    weights = {(scope, name): w for scope, name, w in definitions.weights.select("scope", "id", "weight").iter_rows()}
-    total = whole = 0.0
-    for pair, mirror, *faces in definitions.mirror_pairs.select(
-        "pair_id", "mirror", "client_indicator_id", "collaborator_indicator_id"
-    ).iter_rows():
-        weight = weights.get(("pair", pair), 0.0) * weights.get(("mirror", mirror), 0.0)
-        whole += weight
-        total += weight * sum(months.get(face, 1) for face in faces) / len(faces)
-    return math.ceil(total / whole) if whole > 0 else 1
+    lengths = definitions.windows.select(pl.col("indicator_id").cast(pl.String), "window_months")
+    faces = definitions.mirror_pairs.unpivot(
+        [f"{side}_indicator_id" for side in SIDES], index="pair_id", value_name="indicator_id"
+    )
+    mean = (
+        faces.join(lengths, on="indicator_id", how="left")
+        .join(pair_weights(definitions), on="pair_id", how="left")
+        .select((pl.col("window_months").fill_null(1) * pl.col("weight")).sum() / pl.col("weight").sum())
+        .item()
+    )
+    return math.ceil(mean) if mean is not None and math.isfinite(mean) else 1
 
 
 def signals(unit_indices: pl.DataFrame, window_months: int) -> pl.DataFrame:

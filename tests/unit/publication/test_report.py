@@ -319,7 +319,7 @@ def test_hidden_units_show_no_number(published: Path, tmp_path: Path) -> None:
 
 def test_a_face_that_is_hidden_says_so(published: Path, tmp_path: Path) -> None:
     page = Page(write_report(published, tmp_path / "page.html", "en").read_text(encoding="utf-8"))
-    assert "Hidden: too few people" in page.text
+    assert "Hidden: protects people" in page.text
 
 
 def test_largest_gaps_are_the_certain_ones(tmp_path: Path) -> None:

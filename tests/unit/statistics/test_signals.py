@@ -1,13 +1,16 @@
 """Signals: Shewhart's two rules on series worked by hand, and silence where there is nothing to say."""
 
+from dataclasses import replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
+from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.indices import UNIT_INDICES
-from pipelines.statistics.signals import BEYOND, RUN, SIGNALS, signals
+from pipelines.statistics.signals import BEYOND, RUN, SIGNALS, signals, window_of_index
 
 
 def month(number: int) -> date:
@@ -65,6 +68,19 @@ def test_months_that_share_answers_do_not_count_twice() -> None:
     assert signals(indices([58, 62] * 4 + [61] * 10), window_months=3)["rule"].to_list() == [RUN]
     assert signals(indices([60.0] * 8 + [70.0]), window_months=3).is_empty()  # only six months of history are its own
     assert signals(indices([60.0] * 10 + [70.0]), window_months=3)["rule"].to_list() == [BEYOND]
+
+
+@pytest.mark.parametrize(("of_trust", "of_responsiveness", "expected"), [(3, 3, 3), (12, 1, 10), (1, 1, 1)])
+def test_the_window_of_an_index_is_the_weighted_mean(
+    tiny: Any, of_trust: int, of_responsiveness: int, expected: int
+) -> None:
+    """Trust carries 0.75 of the weight, responsiveness 0.25: 0.75 · 12 + 0.25 · 1 = 9.25, so ten months."""
+    definitions: Definitions = tiny.definitions()
+    length = pl.when(pl.col("indicator_id").str.ends_with("trust")).then(of_trust).otherwise(of_responsiveness)
+    assert (
+        window_of_index(replace(definitions, windows=definitions.windows.with_columns(window_months=length)))
+        == expected
+    )
 
 
 def test_hidden_months_are_skipped_and_short_histories_silent() -> None:
