@@ -41,7 +41,7 @@ def compute(units: int) -> None:
     FloatArray = npt.NDArray[np.float64]
 
     from pipelines.company_definitions import load_definitions
-    from pipelines.statistics.compute import Inputs, every_table
+    from pipelines.statistics.compute import every_table
     from pipelines.statistics.indicators import Definitions
 
     company = load_definitions(SEEDS)
@@ -100,9 +100,10 @@ def compute(units: int) -> None:
         for side in ("client", "collaborator"):
             for population in ("all", *(POPULATIONS if side == "collaborator" else ())):
                 frames.append(windows(f"composite.{mirror}.{side}", "mean", 3, 0.0, 100.0, population))
-    for role in ("client", "collaborator", "manager"):
-        frames.append(windows(f"belief.{role}.satisfaction", "mean", 3, 0.0, 100.0, "all"))
+    roles = ("client", "collaborator", "manager")
+    beliefs = pl.concat(windows(f"belief.{role}.satisfaction", "mean", 3, 0.0, 100.0, "all") for role in roles)
     stacked = pl.concat(frames)
+    frames.clear()
     stats = (
         stacked.filter(pl.col("indicator_id").str.starts_with("composite."), pl.col("population") == "all")
         .drop("window_months", "people")
@@ -135,20 +136,28 @@ def compute(units: int) -> None:
             "owner_role": ["manager"] * (units // 5),
         }
     )
-    inputs = Inputs(
-        windows=stacked,
-        cells=None,
-        theme_windows=themes,
-        composite_stats=stats,
-        composite_people=people,
-        ancestors=cells.with_columns(ancestor_id=pl.col("unit_id")),
-        actions=actions,
-        units=hierarchy,
-    )
+    inputs = {
+        "windows": stacked,
+        "belief_windows": beliefs,
+        "theme_windows": themes,
+        "composite_stats": stats,
+        "composite_people": people,
+        "ancestors": cells.with_columns(ancestor_id=pl.col("unit_id")),
+        "actions": actions,
+        "units": hierarchy,
+    }
+    del stacked
+    ok = 0
+
+    def write(name: str, frame: pl.DataFrame) -> None:
+        nonlocal ok
+        if name == "unit_indices":
+            ok = frame.filter(pl.col("status") == "ok").height
+
     before = resource.getrusage(resource.RUSAGE_SELF)
-    tables = every_table(inputs, definitions, company.parameters, 5)
+    every_table(inputs.pop, lambda: None, write, definitions, company.parameters, 5)
     after = resource.getrusage(resource.RUSAGE_SELF)
-    if tables["unit_indices"].filter(pl.col("status") == "ok").height < 0.9 * cells.height:
+    if ok < 0.9 * cells.height:
         raise SystemExit("the drawn company is hardly scored; its cost would say nothing")
     print(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, after.ru_maxrss * 1024)
 

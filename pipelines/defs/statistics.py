@@ -13,7 +13,7 @@ from pipelines.defs.resources import POOL, Workspace
 from pipelines.defs.retries import trying_again
 from pipelines.publication.inputs import settled_definitions
 from pipelines.settings import Settings
-from pipelines.statistics.compute import Inputs, every_table
+from pipelines.statistics.compute import every_table
 from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.tables import PUBLISHED
 
@@ -24,8 +24,10 @@ READ = (
     *(["canonical", name] for name in ("bridge_unit_ancestor", "dim_action")),
 )
 _COMPOSITES = "indicator_id like 'composite.%'"
+_BELIEFS = "indicator_id like 'belief.%'"
 QUERIES = {
-    "windows": "select * from indicators.indicator_windows",
+    "windows": f"select * from indicators.indicator_windows where not {_BELIEFS}",
+    "belief_windows": f"select * from indicators.indicator_windows where {_BELIEFS}",
     "cells": "select unit_id, period, population, indicator_id, people from indicators.indicator_stats",
     "theme_windows": "select * from indicators.theme_windows",
     # Only what links read: the rows of single people are many, those of composites few.
@@ -39,7 +41,7 @@ QUERIES = {
     "where unit_id is not null",
     "units": "select unit_id, period, unit_level, parent_unit_id from indicators.unit_months",
 }
-"""One query for each frame of `Inputs`."""
+"""One query for each frame of `INPUTS`, and for the cells."""
 
 TABLES = {
     "indicator_scores": "Value, score and 95 % interval of each indicator by unit, month and population.",
@@ -69,42 +71,50 @@ TABLES = {
 def statistics(context: dg.AssetExecutionContext, workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     """Compute every figure with its error, and hide what stands for too few people."""
     with trying_again(context):
-        frames = _compute(context, workspace.settings())
-    for name, frame in frames.items():
-        yield dg.MaterializeResult(asset_key=["statistics", name], metadata=_metadata(frame))
+        metadata = _compute(context, workspace.settings())
+    for name, found in metadata.items():
+        yield dg.MaterializeResult(asset_key=["statistics", name], metadata=found)
 
 
-def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str, pl.DataFrame]:
-    """Read what the stage works from, compute, and write every table."""
+def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str, dict[str, Any]]:
+    """Read what the stage works from, compute, write every table as it comes; return their metadata."""
     company = settled_definitions(settings)
     definitions = Definitions(
         company.indicators, company.goalposts, company.windows, company.mirror_pairs, company.weights
     )
+    metadata: dict[str, dict[str, Any]] = {}
     with duckdb.connect(str(settings.warehouse_path)) as connection:
-        inputs = Inputs(**{name: connection.sql(query).pl() for name, query in QUERIES.items()})
-        frames = every_table(
-            inputs,
+
+        def write(name: str, frame: pl.DataFrame) -> None:
+            _write(connection, name, frame)
+            metadata[name] = _metadata(frame)
+
+        def read(name: str) -> pl.DataFrame:
+            return connection.sql(QUERIES[name]).pl()
+
+        connection.execute("create schema if not exists statistics")
+        every_table(
+            read,
+            lambda: read("cells"),
+            write,
             definitions,
             company.parameters,
             settings.min_respondents,
             lambda what: say(context, f"Computing {what}"),
         )
-        _write(connection, frames)
-    return frames
+    return metadata
 
 
-def _write(connection: duckdb.DuckDBPyConnection, frames: dict[str, pl.DataFrame]) -> None:
-    """Replace the tables of the schema `statistics`, with the comments of those that are published."""
-    connection.execute("create schema if not exists statistics")
-    for name, frame in frames.items():
-        connection.register("frame", frame.to_arrow())
-        connection.execute(f"create or replace table statistics.{name} as select * from frame")
-        connection.unregister("frame")
-        if name in PUBLISHED:
-            table = PUBLISHED[name]
-            _comment(connection, f"table statistics.{name}", table.description)
-            for column, words in table.columns.items():
-                _comment(connection, f"column statistics.{name}.{column}", words)
+def _write(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    """Replace a table of the schema `statistics`, with its comments where it is published."""
+    connection.register("frame", frame.to_arrow())
+    connection.execute(f"create or replace table statistics.{name} as select * from frame")
+    connection.unregister("frame")
+    if name in PUBLISHED:
+        table = PUBLISHED[name]
+        _comment(connection, f"table statistics.{name}", table.description)
+        for column, words in table.columns.items():
+            _comment(connection, f"column statistics.{name}.{column}", words)
 
 
 def _comment(connection: duckdb.DuckDBPyConnection, what: str, words: str) -> None:

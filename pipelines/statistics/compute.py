@@ -1,7 +1,6 @@
-"""Everything the statistics stage computes, in one call: from windows of (n, s1, s2) to every table."""
+"""Everything the statistics stage computes, in order: from windows of (n, s1, s2) to every table."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import polars as pl
 
@@ -11,7 +10,7 @@ from pipelines.statistics.actions import action_effects
 from pipelines.statistics.beliefs import beliefs
 from pipelines.statistics.drivers import Parameters as DriverParameters
 from pipelines.statistics.drivers import drivers
-from pipelines.statistics.equity import equity
+from pipelines.statistics.equity import EVERYBODY, equity
 from pipelines.statistics.indicators import Definitions, indicator_scores
 from pipelines.statistics.indices import Parameters, pair_scores, unit_indices
 from pipelines.statistics.irritant_map import IrritantParameters, irritant_map
@@ -23,57 +22,78 @@ from pipelines.statistics.shrinkage import shrunk_indices, shrunk_pairs
 from pipelines.statistics.signals import signals, window_of_index
 from pipelines.statistics.swot import SwotParameters, swot
 
+Read = Callable[[str], pl.DataFrame]
+"""Gives one frame of `INPUTS` by its name. It is asked when the frame is needed, and the frame let go of after."""
 
-@dataclass(frozen=True)
-class Inputs:
-    """What the stage reads, one frame each.
+Write = Callable[[str, pl.DataFrame], None]
+"""Takes a table by its name."""
 
-    windows, cells: as `indicators.indicator_scores` takes them. theme_windows: as `irritant_map` does. composite_stats,
-    composite_people, ancestors: as `links.monthly_windows` does (composites suffice). actions: as `action_effects`
-    does. units: unit_id, period, unit_level, parent_unit_id.
-    """
-
-    windows: pl.DataFrame
-    cells: pl.DataFrame | None
-    theme_windows: pl.DataFrame
-    composite_stats: pl.DataFrame
-    composite_people: pl.DataFrame
-    ancestors: pl.DataFrame
-    actions: pl.DataFrame
-    units: pl.DataFrame
+INPUTS = {
+    "windows": "as `indicators.indicator_scores` takes them, without those of beliefs",
+    "belief_windows": "as `beliefs` takes them",
+    "theme_windows": "as `irritant_map` takes them",
+    "composite_stats": "as `links.monthly_windows` takes them; composites suffice",
+    "composite_people": "as `links.monthly_windows` takes them; composites suffice",
+    "ancestors": "as `links.monthly_windows` takes them",
+    "actions": "as `action_effects` takes them",
+    "units": "unit_id, period, unit_level, parent_unit_id",
+}
+"""What the stage reads, one frame each."""
 
 
 def every_table(
-    inputs: Inputs,
+    read: Read,
+    cells: Callable[[], pl.DataFrame | None],
+    write: Write,
     definitions: Definitions,
     parameters: dict[str, float],
     k: int,
     say: Callable[[str], None] = lambda _: None,
-) -> dict[str, pl.DataFrame]:
-    """Compute every table of the stage, by name.
+) -> None:
+    """Compute every table of the stage, one after the other.
 
-    parameters: the named numbers in force. k: the smallest number of people a figure about people may rest on.
+    read: gives each frame of `INPUTS`. cells: gives those that `indicators.indicator_scores` takes. write: takes each
+    table. parameters: the named numbers in force. k: the smallest number of people a figure about people may rest on.
     say: told in a few words what is being computed.
+
+    A table is handed to `write` as soon as it is made, so that not all of them are held at once: the scores of named
+    populations are most of what there is, and nothing but the comparison of populations reads them.
 
     Raises ValueError where a part does; the message names the table and the remedy.
     """
-    units = inputs.units
-    say("scores, gaps and indices with their intervals")
-    scores = indicator_scores(inputs.windows, definitions, units, k, inputs.cells)
-    pairs = pair_scores(scores, definitions, units)
+    units = read("units")
     thresholds = Parameters(bar=parameters["bar"], coverage=parameters["coverage"])
-    indices = unit_indices(pairs, scores, definitions, units, thresholds)
-    say("ruptures, signals and shrinkage")
     named = pl.DataFrame({"name": list(parameters), "value": list(parameters.values())})
+    say("beliefs, scores with their intervals, and populations side by side")
+    write("beliefs", beliefs(read("belief_windows"), definitions, units, k, cells()))
+    scores = indicator_scores(read("windows"), definitions, units, k, cells())
+    write("equity", equity(scores, definitions, units, thresholds))
+    write("indicator_scores", scores)
+    scores = scores.filter(pl.col("population") == EVERYBODY)
+    say("gaps and indices")
+    pairs = pair_scores(scores, definitions, units)
+    write("pair_scores", pairs)
+    indices = unit_indices(pairs, scores, definitions, units, thresholds)
+    write("unit_indices", indices)
+    say("ruptures, signals and shrinkage")
     beyond = RuptureParameters.from_frame(named)
     tests = rupture_tests(indices, pairs, units, beyond)
+    write("rupture_tests", tests)
+    write("ruptures", rupture_episodes(tests, pairs, definitions, beyond))
+    write("signals", signals(indices, window_of_index(definitions)))
+    write("shrunk_indices", shrunk_indices(indices, units))
     shrunken = shrunk_pairs(pairs, units)
+    write("shrunk_pairs", shrunken)
     say("links and drivers")
-    months = monthly_windows(inputs.composite_stats, inputs.composite_people, inputs.ancestors)
-    linked = links(
-        indicator_scores(months, definitions, units, k, published=False), units, LinkParameters.from_frame(named)
+    months = monthly_windows(read("composite_stats"), read("composite_people"), read("ancestors"))
+    write(
+        "links",
+        links(
+            indicator_scores(months, definitions, units, k, published=False), units, LinkParameters.from_frame(named)
+        ),
     )
     driving = drivers(scores, indices, definitions, units, DriverParameters.from_frame(named))
+    write("drivers", driving)
     say("strengths, weaknesses, actions and irritants")
     swots = swot(
         scores,
@@ -83,28 +103,17 @@ def every_table(
         shrunken=shrunken,
         drivers=_of_the_widest_level(driving),
     )
-    effects = action_effects(inputs.actions, scores, definitions, units, swots, ActionParameters.from_frame(named))
-    themes = irritant_map(inputs.theme_windows, definitions, units, k, IrritantParameters.from_frame(named))
-    say("populations, beliefs and robustness")
-    tables = {
-        "indicator_scores": scores,
-        "pair_scores": pairs,
-        "unit_indices": indices,
-        "rupture_tests": tests,
-        "ruptures": rupture_episodes(tests, pairs, definitions, beyond),
-        "signals": signals(indices, window_of_index(definitions)),
-        "shrunk_indices": shrunk_indices(indices, units),
-        "shrunk_pairs": shrunken,
-        "links": linked,
-        "drivers": driving,
-        "swot": swots,
-        "action_effects": effects,
-        "irritant_map": themes,
-        "equity": equity(scores, definitions, units, thresholds),
-        "beliefs": beliefs(inputs.windows, definitions, units, k, inputs.cells),
-        "robustness": robustness(pairs, scores, indices, definitions, units, RobustnessParameters.from_frame(named)),
-    }
-    return tables
+    write("swot", swots)
+    write(
+        "action_effects",
+        action_effects(read("actions"), scores, definitions, units, swots, ActionParameters.from_frame(named)),
+    )
+    write(
+        "irritant_map",
+        irritant_map(read("theme_windows"), definitions, units, k, IrritantParameters.from_frame(named)),
+    )
+    say("robustness")
+    write("robustness", robustness(pairs, scores, indices, definitions, units, RobustnessParameters.from_frame(named)))
 
 
 def _of_the_widest_level(drivers: pl.DataFrame) -> pl.DataFrame:

@@ -17,6 +17,9 @@ from pipelines.statistics.indices import Parameters, pair_scores, unit_indices
 EVERYBODY = "all"
 _TEAM = "collaborator"
 
+BLOCK_PERIODS = 6
+"""Months of which populations are compared at once: each month is compared on its own."""
+
 _INTERVAL = ("", "_lower", "_upper", "_se")
 EQUITY: dict[str, pl.DataType] = {
     "unit_id": pl.String(),
@@ -65,12 +68,20 @@ def equity(
     team = pl.col("indicator_id").is_in(ids) | composite
     named = indicator_scores.select("population", "indicator_id").filter(team)["population"].unique()
     populations = sorted(set(named.drop_nulls()) - {EVERYBODY})
+    periods = units["period"].unique().sort()
+    # Two populations and a few periods at a time: all at once are most of what the statistics would hold in memory.
+    blocks = [periods[begin : begin + BLOCK_PERIODS].implode() for begin in range(0, len(periods), BLOCK_PERIODS)]
     compared = [
-        # Two populations at a time: all of them at once are most of what the statistics hold in memory.
         _compared(
-            indicator_scores.filter(pl.col("population").is_in([a, b]) & team), definitions, units, parameters, a, b
+            indicator_scores.filter(pl.col("period").is_in(block), pl.col("population").is_in([a, b]), team),
+            definitions,
+            units.filter(pl.col("period").is_in(block)),
+            parameters,
+            a,
+            b,
         )
         for a, b in combinations(populations, 2)
+        for block in blocks
     ]
     if not compared:
         return pl.DataFrame(schema=EQUITY)

@@ -11,7 +11,15 @@ import numpy as np
 import polars as pl
 
 from pipelines.confidentiality.complementary import complementary, same_answers
-from pipelines.confidentiality.suppression import OK, check_k, empty_suppressed, null_unless, row_status
+from pipelines.confidentiality.suppression import (
+    INSUFFICIENT,
+    OK,
+    SUPPRESSED,
+    check_k,
+    empty_suppressed,
+    null_unless,
+    row_status,
+)
 from pipelines.statistics import intervals
 from pipelines.statistics.intervals import Array, Estimates
 
@@ -21,8 +29,8 @@ COMPOSITE = "composite"
 
 KEY = ("unit_id", "period", "population", "indicator_id")
 
-BATCH_ROWS = 400_000
-"""Rows of windows worked on at once: about half a gigabyte."""
+BATCH_ROWS = 200_000
+"""Rows of windows worked on at once: about a quarter of a gigabyte."""
 
 INDICATOR_SCORES: dict[str, pl.DataType] = {
     "unit_id": pl.String(),
@@ -48,6 +56,13 @@ INDICATOR_SCORES: dict[str, pl.DataType] = {
 """Columns of the frame that `indicator_scores` returns, in order, with their types."""
 
 ESTIMATES = tuple(name for name in INDICATOR_SCORES if name.startswith(("value", "score")))
+
+# Of millions of rows, texts that repeat are held by number until the end; by number they sort as they spell.
+_TEXT_KEY = ("unit_id", "population", "indicator_id")
+_TOLD = {
+    "variance_source": pl.Enum(["binomial", "bound", "moderated", "multinomial", "poisson", "prior"]),
+    "status": pl.Enum([OK, INSUFFICIENT, SUPPRESSED]),
+}
 
 _SOURCE = {"proportion": "binomial", "nps": "multinomial", "rate": "poisson"}
 _NPS_MULTIPLIER = 100.0
@@ -99,8 +114,15 @@ def indicator_scores(
     Raises ValueError when a key occurs twice, a kind is unknown, or k is below the floor. Formulae: method §2-3.
     """
     check_k(k)
-    batches = _batches(windows, definitions)
-    return _sorted([_scores_of(batch, definitions, units, k, cells, published) for batch in batches])
+    texts = {name: pl.Enum(windows[name].cast(pl.String).unique().drop_nulls().sort()) for name in _TEXT_KEY}
+    by_number: dict[str, pl.DataType] = {**texts, **_TOLD}
+    parts = [
+        _scores_of(batch, definitions, units, k, cells, published).with_columns(
+            pl.col(name).cast(dtype) for name, dtype in by_number.items()
+        )
+        for batch in _batches(windows, definitions)
+    ]
+    return _sorted(parts)
 
 
 def _batches(windows: pl.DataFrame, definitions: Definitions) -> Iterator[pl.DataFrame]:
@@ -142,8 +164,8 @@ def _sorted(parts: list[pl.DataFrame]) -> pl.DataFrame:
     parts.clear()
     order = stacked.select(KEY).with_row_index("row").sort(KEY)["row"]
     columns = []
-    for name in INDICATOR_SCORES:
-        columns.append(stacked[name].gather(order))
+    for name, dtype in INDICATOR_SCORES.items():
+        columns.append(stacked[name].gather(order).cast(dtype))
         stacked = stacked.drop(name)
     return pl.DataFrame(columns)
 
