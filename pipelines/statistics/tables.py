@@ -128,10 +128,12 @@ PUBLISHED: dict[str, Published] = {
             "score": "Score that is judged, 0–100: the shrunken one, or the raw where none can be had.",
             "score_se": "Standard error of that score, in points.",
             "is_shrunk": "True where the score is the shrunken one.",
-            "slope": "Change of the raw score in points a month over six months; null with fewer than three scored.",
+            "slope": "Change of the raw score in points a month, over the trailing months of the parameter "
+            "trend_months (6 unless set); null with fewer than trend_least_months (3) scored.",
             "slope_se": "Standard error of the slope, in points a month, overlapping windows allowed for.",
             "slope_p": "Two-sided p value of the slope.",
-            "trend": "rising or falling where slope_p is below 0.10, else flat; null without a slope.",
+            "trend": "rising or falling where slope_p is below the parameter trend_p (0.10 unless set), else flat; "
+            "null without a slope.",
             "swot": "strength (at or above the bar, not falling), threat (above, falling), opportunity (below, "
             "rising), weakness (below, not rising).",
             "shortfall": "Points below the bar; 0 at or above it.",
@@ -159,7 +161,8 @@ PUBLISHED: dict[str, Published] = {
             "rate": "Events per 100 clients or employees a month.",
             "lower": "Lower bound of the exact 95 % interval of the rate.",
             "upper": "Upper bound of the exact 95 % interval of the rate.",
-            "trend": "rising, falling or flat over six months; null where too little happened to tell.",
+            "trend": "rising, falling or flat over the trailing months of the parameter trend_months (6 unless set); "
+            "null where too little happened to tell.",
             "trend_p": "Two-sided p value of the trend.",
             "status": _STATUS,
         },
@@ -209,8 +212,8 @@ PUBLISHED: dict[str, Published] = {
         ROBUSTNESS,
         ("period", "unit_id", "variant"),
         "Robustness: symmetry index and rank of each unit had the index been made otherwise (key: unit_id, period, "
-        "variant). Variant draws holds the band of the rank over 1,000 draws of weights and estimates. Numbers are "
-        "null unless the status is ok.",
+        "variant). Variant draws holds the band of the rank over draws of weights and estimates, as many as the "
+        "parameter robustness_draws says (1,000 unless set). Numbers are null unless the status is ok.",
         {
             "unit_id": _UNIT,
             "period": _PERIOD,
