@@ -183,6 +183,39 @@ def test_ruptures_against_what_was_planted(example: Company, truth: dict[str, An
     assert sum(months_off <= 3 for months_off in onsets) / len(onsets) >= 0.8
 
 
+def test_action_verdicts_against_what_was_planted(example: Company, truth: dict[str, Any]) -> None:
+    """`continue` is for actions that work and for no other; a planted effect lies within the interval of it.
+
+    Precision: actions told to go on that truly work. Recall: actions that truly work, with an effect that is shown
+    and time to show, told to go on. An action too young is told `too_early`, whatever it will do.
+    """
+    rows = example.query(
+        "select action_id, side, effect, effect_lower, effect_upper, action_verdict from action_effects "
+        "where action_id is not null and status = 'ok' and action_verdict is not null"
+    ).rows(named=True)
+    planted = {action["action_id"]: action for action in truth["actions"]}
+    told = {row["action_id"]: row["action_verdict"] for row in rows}
+    young = {action_id for action_id in told if planted[action_id]["start"] >= truth["months"][-3]}
+    works = {action_id for action_id in set(told) - young if planted[action_id]["verdict"] == "effective"}
+    go_on = {action_id for action_id, verdict in told.items() if verdict == "continue"}
+    inside = [
+        row["effect_lower"] <= planted[row["action_id"]][f"{row['side']}_points"] <= row["effect_upper"]
+        for row in rows
+        if row["effect"] is not None and row["action_id"] not in young
+    ]
+    print(
+        f"actions: precision of continue {len(go_on & works) / len(go_on):.0%} of {len(go_on)}, recall "
+        f"{len(go_on & works) / len(works):.0%} of {len(works)}; planted effect within its interval in {sum(inside)} "
+        f"of {len(inside)}"
+    )
+    assert go_on == works
+    assert len(works) >= 2
+    assert len(set(told) - young - works) >= 1, "an action that does nothing has to be judged too"
+    assert {told[action_id] for action_id in young} == {"too_early"}
+    assert len(inside) >= 6
+    assert sum(inside) >= len(inside) - 1
+
+
 def test_statuses_and_bounds(example: Company) -> None:
     rows = example.query("select * from scorecard")
     assert set(rows["status"]) == {"ok", "suppressed", "insufficient"}
