@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linprog
 from scipy.sparse import csgraph
+from threadpoolctl import threadpool_limits
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -56,7 +57,9 @@ class Knowledge:
         self._k = k
         self._atoms, self._atom = _atoms(figures)
         self._weight = np.bincount(self._atom, people, self._atoms.shape[1]).astype(np.float64)
-        self._solve()
+        # The parts are many and small: threads that wait for one another would cost ten times what they compute.
+        with threadpool_limits(1, "blas"):
+            self._solve()
 
     def _solve(self) -> None:
         rng = np.random.default_rng(2)
