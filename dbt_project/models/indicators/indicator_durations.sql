@@ -10,7 +10,8 @@
 
     A duration goes once into each month whose window it falls in and each unit above it, so all that is not needed is
     left behind first: one narrow row per duration. People are counted as well, since those who have a duration may be
-    fewer than those behind the share, and the rule of k is about them.
+    fewer than those behind the share, and the rule of k is about them; counted no further than k, because to count all
+    of them would take more memory than all else (tens of gigabytes for twenty million cases).
 */
 with measures as (
     select
@@ -116,19 +117,70 @@ window_months as (
             events.period <= ends.period
             and {{ months_between('events.period', 'ends.period') }} < lengths.window_months
     where {{ touched_window('ends.period') }}
+),
+
+-- A unit's k first people of each month are enough to tell whether there are k in any window and any unit above.
+people_of_months as (
+    select distinct
+        indicator_id,
+        window_months,
+        unit_id,
+        period,
+        person_key
+    from durations
+    where person_key is not null
+),
+
+people_numbered as (
+    select
+        *,
+        row_number() over (partition by indicator_id, unit_id, period order by person_key) as place
+    from people_of_months
+),
+
+people as (
+    select
+        bridge.ancestor_id as unit_id,
+        window_months.period,
+        people_numbered.indicator_id,
+        count(distinct people_numbered.person_key) as people
+    from people_numbered
+    inner join {{ ref('bridge_unit_ancestor') }} as bridge
+        on people_numbered.unit_id = bridge.unit_id and people_numbered.period = bridge.period
+    inner join window_months
+        on
+            people_numbered.period = window_months.event_period
+            and people_numbered.window_months = window_months.window_months
+    where people_numbered.place <= {{ var('min_respondents') }}
+    group by bridge.ancestor_id, window_months.period, people_numbered.indicator_id
+),
+
+quantiles as (
+    select
+        bridge.ancestor_id as unit_id,
+        window_months.period,
+        durations.indicator_id,
+        {{ quantiles('durations.hours', [0.5, 0.9]) }} as hours,
+        count(*) as durations
+    from durations
+    inner join {{ ref('bridge_unit_ancestor') }} as bridge
+        on durations.unit_id = bridge.unit_id and durations.period = bridge.period
+    inner join window_months
+        on durations.period = window_months.event_period and durations.window_months = window_months.window_months
+    group by bridge.ancestor_id, window_months.period, durations.indicator_id
 )
 
 select
-    bridge.ancestor_id as unit_id,
-    window_months.period,
-    durations.indicator_id,
-    {{ quantile('durations.hours', 0.5) }} as median_hours,
-    {{ quantile('durations.hours', 0.9) }} as p90_hours,
-    cast(count(*) as bigint) as durations,
-    cast(count(distinct durations.person_key) as bigint) as people
-from durations
-inner join {{ ref('bridge_unit_ancestor') }} as bridge
-    on durations.unit_id = bridge.unit_id and durations.period = bridge.period
-inner join window_months
-    on durations.period = window_months.event_period and durations.window_months = window_months.window_months
-group by bridge.ancestor_id, window_months.period, durations.indicator_id
+    quantiles.unit_id,
+    quantiles.period,
+    quantiles.indicator_id,
+    {{ item('quantiles.hours', 1) }} as median_hours,
+    {{ item('quantiles.hours', 2) }} as p90_hours,
+    cast(quantiles.durations as bigint) as durations,
+    cast(least(coalesce(people.people, 0), {{ var('min_respondents') }}) as bigint) as people_up_to_k
+from quantiles
+left join people
+    on
+        quantiles.unit_id = people.unit_id
+        and quantiles.period = people.period
+        and quantiles.indicator_id = people.indicator_id

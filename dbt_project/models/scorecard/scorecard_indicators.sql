@@ -42,5 +42,5 @@ left join {{ ref('indicator_durations') }} as durations
         and scores.period = durations.period
         and scores.indicator_id = durations.indicator_id
         and scores.status = 'ok'
-        and (indicators.protects = 'none' or durations.people >= {{ var('min_respondents') }})
+        and (indicators.protects = 'none' or durations.people_up_to_k >= {{ var('min_respondents') }})
 where scores.population = 'all' and not indicators.is_composite

@@ -228,7 +228,7 @@ class TestDurations:
     def durations(self, warehouse: duckdb.DuckDBPyConnection) -> Callable[[str, str, str], Any]:
         def find(indicator: str, unit: str, month: str) -> Any:
             return warehouse.execute(
-                "select median_hours, p90_hours, durations, people from indicators.indicator_durations "
+                "select median_hours, p90_hours, durations, people_up_to_k from indicators.indicator_durations "
                 "where indicator_id = ? and unit_id = ? and period = cast(? as date)",
                 [indicator, unit, f"2025-{month}-01"],
             ).fetchone()
