@@ -13,6 +13,7 @@ import dagster as dg
 import duckdb
 from dagster_dbt import DagsterDbtTranslator, dbt_assets
 
+from pipelines.defs.column_lineage import column_lineage
 from pipelines.defs.dbt_failures import explain_failures
 from pipelines.defs.dbt_run import DbtError, build
 from pipelines.defs.loggers import say
@@ -119,10 +120,10 @@ def _build(context: dg.AssetExecutionContext, workspace: Workspace, message: str
                 say(context, f"  {done} of {steps} models and tests done")
     except DbtError as error:
         # What was built before the failure is told all the same.
-        yield from _with_row_counts(context, settings.warehouse_path, built)
+        yield from _described(context, settings.warehouse_path, target, built)
         raise dg.Failure(explain_failures(target, settings.warehouse_path) or str(error)) from error
     # Rows can be counted only now that dbt has let the file go.
-    yield from _with_row_counts(context, settings.warehouse_path, built)
+    yield from _described(context, settings.warehouse_path, target, built)
 
 
 def last_build(warehouse: Path) -> str | None:
@@ -143,17 +144,22 @@ def last_build(warehouse: Path) -> str | None:
     return str(builds[0][0]) if len(builds) == 1 else None
 
 
-def _with_row_counts(context: dg.AssetExecutionContext, warehouse: Path, built: list[dg.Output]) -> Iterator[dg.Output]:
-    """The outputs of dbt, tables with the number of their rows (views are left as they are)."""
+def _described(
+    context: dg.AssetExecutionContext, warehouse: Path, target: Path, built: list[dg.Output]
+) -> Iterator[dg.Output]:
+    """The outputs of dbt: tables with the number of their rows (views have none), models with their column lineage."""
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         counted = connection.execute(
             "select schema_name, table_name, estimated_size from duckdb_tables() where not internal"
         ).fetchall()
     rows = {(schema, table): size for schema, table, size in counted}
-    for output in built:
+    unique_ids = [str(output.metadata["unique_id"].value) for output in built]
+    manifest = json.loads(manifest_path().read_text(encoding="utf-8"))
+    lineage = column_lineage(unique_ids, manifest, target, Translator())
+    for output, unique_id in zip(built, unique_ids, strict=True):
         key = tuple(context.asset_key_for_output(output.output_name).path)
         count = {"dagster/row_count": rows[key]} if key in rows else {}
-        yield output.with_metadata({**output.metadata, **count})
+        yield output.with_metadata({**output.metadata, **count, **lineage.get(unique_id, {})})
 
 
 @dbt_assets(

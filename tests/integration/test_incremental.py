@@ -334,7 +334,11 @@ def same(incremental: dict[str, pl.DataFrame], full: dict[str, pl.DataFrame]) ->
     for name, key in (COMPARED | FACTS).items():
         assert incremental[name].select(key).equals(full[name].select(key)), name
         pl.testing.assert_frame_equal(incremental[name], full[name], abs_tol=1e-9, rel_tol=0, check_exact=False)
-        counts = [column for column in ("people", "people_up_to_k", "durations", "conservative") if column in full[name].columns]
+        counts = [
+            column
+            for column in ("people", "people_up_to_k", "durations", "conservative")
+            if column in full[name].columns
+        ]
         assert incremental[name].select(counts).equals(full[name].select(counts)), name
 
 

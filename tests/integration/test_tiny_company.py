@@ -173,6 +173,36 @@ def test_the_publication_says_where_it_comes_from(tiny: Company) -> None:
     assert (row["first_period"], row["last_period"]) == (date(2025, 1, 1), FEBRUARY)
 
 
+def test_every_published_column_leads_back_to_what_it_is_made_of(tiny: Company) -> None:
+    """As the UI draws it: from the marts over the models to landing tables, definitions and statistics."""
+    kept = json.loads((tiny.data / "warehouse" / "dbt" / "column_lineage.json").read_text(encoding="utf-8"))
+    manifest = json.loads((DBT_PROJECT_DIR / "target" / "manifest.json").read_text(encoding="utf-8"))
+    models = {name for name, node in manifest["nodes"].items() if node["resource_type"] == "model"}
+    assert set(kept) == models
+    made_of = {
+        (manifest["nodes"][name]["schema"], manifest["nodes"][name]["name"], column): {
+            (*key, upstream) for key, upstream in deps
+        }
+        for name, model in kept.items()
+        for column, deps in model["columns"].items()
+    }
+
+    def ends(column: tuple[str, ...]) -> set[str]:
+        above = made_of.get(column)  # type: ignore[call-overload]
+        return {column[0]} if above is None else set().union(*(ends(one) for one in above))
+
+    assert ends(("canonical", "fct_case", "case_id")) == {"landing"}
+    assert ends(("scorecard", "scorecard", "client_index")) == {"statistics"}
+    assert ends(("indicators", "indicator_windows", "n")) >= {"landing", "definitions"}
+    without = {
+        column
+        for column in made_of
+        if column[0] == "scorecard" and not ends(column) & {"landing", "statistics", "definitions"}
+    }
+    # A count of steps up the hierarchy, made of no column.
+    assert without == {("scorecard", "dim_unit", "depth")}
+
+
 def test_every_table_and_column_carries_a_comment(tiny: Company) -> None:
     bare = tiny.query(
         "select table_name, null as column_name from duckdb_tables() where coalesce(comment, '') = '' "
