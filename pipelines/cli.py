@@ -88,6 +88,7 @@ def run(
     settings = load_settings(inbox=inbox, definitions=definitions, data_dir=data)
     context.with_resource(status.watched(settings))
     from pipelines.company_definitions import load_definitions
+    from pipelines.publication.audiences import Audiences
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
     from pipelines.publication.months import MonthsError
@@ -101,6 +102,8 @@ def run(
             stop(str(error), WRONG_USE)
     if settings.definitions is not None:
         load_definitions(settings.definitions)
+    if settings.audiences_path is not None:
+        Audiences(settings.audiences_path)
     key.settle_rotation(settings)
     if not force and months is None and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
@@ -124,6 +127,10 @@ def run(
     print_summary(settings.published_path, tables)
     out.print(f"Published: {settings.published_path} (Parquet beside it in {settings.published_dir / 'parquet'})")
     out.print(f"Report:    {settings.report_path('en')} (French: {settings.report_path('fr').name})")
+    if settings.audiences_path is not None:
+        out.print(
+            f"Audiences: a file and reports for each of {settings.audiences_path}, below {settings.audiences_dir}"
+        )
     ui = "symmetry ui" if settings.workspace else "make ui"
     out.print(f"Next:      `{ui}` opens the Dagster UI on http://127.0.0.1:3000")
     _finish(settings)
@@ -310,6 +317,7 @@ def _said_to_people() -> tuple[type[Exception], ...]:
     from pipelines.extracts.deliveries import DamagedReceiptError, DeliveryUnknownError
     from pipelines.extracts.pseudonyms import PseudonymKeyError
     from pipelines.extracts.quarantine import QuarantineError
+    from pipelines.publication.audiences import AudiencesError
     from pipelines.publication.inputs import ConflictingDefinitionsError
     from pipelines.publication.lock import WarehouseBusyError
     from pipelines.publication.publish import PublishedFileError
@@ -328,6 +336,7 @@ def _said_to_people() -> tuple[type[Exception], ...]:
         WarehouseBusyError,
         PublishedFileError,
         ReportError,
+        AudiencesError,
     )
 
 

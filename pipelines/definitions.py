@@ -1,7 +1,7 @@
 """The Dagster code location: a table of contents. Nothing is computed here.
 
 extracts → landing → (gate) → definitions, staging, canonical, indicators → statistics → scorecard
-→ candidate → (gate) → published scorecard → report
+→ candidate → (gate) → published scorecard → report, audiences
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dagster as dg
 
 from pipelines.defs.alerts import alert_on_failure, alert_on_problems
+from pipelines.defs.audiences import audiences
 from pipelines.defs.extracts import contracts_in_force, extract_specs
 from pipelines.defs.housekeeping import housekeeping_job, housekeeping_schedule
 from pipelines.defs.jobs import landing_job, months_job, scorecard_job
@@ -33,6 +34,7 @@ defs = dg.Definitions(
         scorecard,
         months,
         report,
+        audiences,
     ],
     asset_checks=[landing_gate, publication_gate],
     jobs=[scorecard_job, landing_job, months_job, housekeeping_job],

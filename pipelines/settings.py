@@ -92,6 +92,11 @@ class Settings(BaseSettings):
         description="A further folder of contracts, beside the shipped ones; one of the same system and name replaces "
         "the shipped one.",
     )
+    audiences: Path | None = Field(
+        default=None,
+        description="File that names who sees which part of the hierarchy. Unset: audiences.yml of the workspace, "
+        "where there is one.",
+    )
     keep_originals: bool | None = Field(
         default=None,
         description="Whether files stay in the inbox once they have landed, instead of moving to the archive. Unset: "
@@ -281,6 +286,13 @@ class Settings(BaseSettings):
             raise ValueError(f"{value} is not a folder; give an existing folder")
         return value
 
+    @field_validator("audiences")
+    @classmethod
+    def _file_exists(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError(f"{value} is not a file; give an existing one, or leave the setting out")
+        return value
+
     @cached_property
     def inbox_dir(self) -> Path:
         """Where extracts are dropped."""
@@ -347,6 +359,17 @@ class Settings(BaseSettings):
     def published_path(self) -> Path:
         """The published DuckDB file."""
         return self.published_dir / "scorecard.duckdb"
+
+    @cached_property
+    def audiences_path(self) -> Path | None:
+        """Who sees which part of the hierarchy; None where everybody sees the whole publication."""
+        own = self.workspace / "audiences.yml" if self.workspace is not None else None
+        return self.audiences or (own if own is not None and own.is_file() else None)
+
+    @cached_property
+    def audiences_dir(self) -> Path:
+        """A folder for each audience, with its own published file and report."""
+        return self.published_dir / "audiences"
 
     @cached_property
     def candidate_path(self) -> Path:

@@ -34,6 +34,7 @@ from pydantic import (
 
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity, FieldType
 from pipelines.extracts.json_names import problem_of
+from pipelines.yaml_lines import line_of, read_mapping
 
 #: The contracts that ship with the project.
 CONTRACTS_DIR = Path(__file__).parent / "contracts"
@@ -870,43 +871,6 @@ def _constant_fits(text: str, kind: FieldType) -> bool:
     return True
 
 
-def _construct(node: yaml.Node, file: Path) -> Any:
-    """Turn a YAML node into dicts, lists and texts; refuse repeated keys."""
-    if isinstance(node, yaml.MappingNode):
-        result: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise ContractError(f"{file}, line {key_node.start_mark.line + 1}: a key must be plain text")
-            if key_node.value in result:
-                raise ContractError(
-                    f"{file}, line {key_node.start_mark.line + 1}: the key {key_node.value!r} stands twice"
-                )
-            result[key_node.value] = _construct(value_node, file)
-        return result
-    if isinstance(node, yaml.SequenceNode):
-        return [_construct(child, file) for child in node.value]
-    return node.value
-
-
-def _line_of(node: yaml.Node, path: Sequence[str | int]) -> int:
-    """Return the 1-based line of the deepest part of `path` that the document has."""
-    line = node.start_mark.line + 1
-    for step in path:
-        if isinstance(node, yaml.MappingNode):
-            for key_node, value_node in node.value:
-                if key_node.value == step:
-                    line, node = key_node.start_mark.line + 1, value_node
-                    break
-            else:
-                return line
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            return line
-    return line
-
-
 def _problems(
     error: ValidationError, node: yaml.Node, file: Path, written: dict[str, int], within: Sequence[str] = ()
 ) -> Iterator[str]:
@@ -925,7 +889,7 @@ def _problems(
         elif problem["type"] == "missing":
             message = "this key is required"
         path = ".".join(str(step) for step in where)
-        yield f"{file}, line {_line_of(node, where)}: {path + ': ' if path else ''}{message}"
+        yield f"{file}, line {line_of(node, where)}: {path + ': ' if path else ''}{message}"
 
 
 def _as_written(where: Sequence[str | int], written: dict[str, int]) -> Sequence[str | int]:
@@ -977,32 +941,21 @@ def load_contract(path: Path) -> Contract:
     Raises ContractError, naming file and line, for text that is not YAML, unknown, missing or repeated keys,
     and parts that do not fit together (a field no entity has, a required field nothing gives...).
     """
-    content = path.read_bytes()
-    try:
-        node = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
-    except UnicodeDecodeError as error:
-        raise ContractError(f"{path}: a contract is written in UTF-8 ({error.reason})") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f", line {mark.line + 1}" if mark is not None else ""
-        raise ContractError(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}") from error
-    if not isinstance(node, yaml.MappingNode):
-        raise ContractError(f"{path}, line 1: a contract is a mapping of keys, beginning with `system:`")
-    document = _construct(node, path)
+    document, node = read_mapping(path, "a contract", "system", ContractError)
     for reserved in ("path", "fingerprint"):
         if reserved in document:
-            raise ContractError(f"{path}, line {_line_of(node, (reserved,))}: {reserved}: unknown key")
+            raise ContractError(f"{path}, line {line_of(node, (reserved,))}: {reserved}: unknown key")
     written = {"columns": 0, "outputs": 0, "questions": 0}
     try:
         expanded, written = _expand(document)
         contract = Contract.model_validate(expanded)
     except _SemanticError as error:
         where = ".".join(str(step) for step in error.where)
-        raise ContractError(f"{path}, line {_line_of(node, error.where)}: {where}: {error}") from error
+        raise ContractError(f"{path}, line {line_of(node, error.where)}: {where}: {error}") from error
     except ValidationError as error:
         within = ("survey",) if error.title == Survey.__name__ else ()
         raise ContractError("\n".join(_problems(error, node, path, written, within))) from error
-    return contract.model_copy(update={"path": path, "fingerprint": hashlib.sha256(content).hexdigest()})
+    return contract.model_copy(update={"path": path, "fingerprint": hashlib.sha256(path.read_bytes()).hexdigest()})
 
 
 def load_contracts(*directories: Path) -> list[Contract]:

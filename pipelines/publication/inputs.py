@@ -14,6 +14,7 @@ from pipelines.company_definitions import Definitions, copy_definitions, definit
 from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.extracts.deliveries import live_receipts
 from pipelines.extracts.landing import pending_fingerprint
+from pipelines.publication.audiences import Audiences, are_written
 from pipelines.publication.publish import last_publication
 from pipelines.settings import DBT_PROJECT_DIR, PROJECT_DIR, SHIPPED_DEFINITIONS_DIR, Settings
 
@@ -118,6 +119,8 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
     contracts = load_contracts(*settings.contract_dirs()) if contracts is None else contracts
     if not all(settings.report_path(language).is_file() for language in ("en", "fr")):
         return False
+    if not are_written(settings.audiences_path, settings.published_path, settings.audiences_dir):
+        return False
     deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
     return last["inputs_fingerprint"] == inputs_fingerprint(settings, deliveries)
 
@@ -147,8 +150,11 @@ def settle_inputs(settings: Settings, deliveries: str, months: list[str] | None 
     Raises:
         DefinitionsError: the definitions do not hold together.
         ConflictingDefinitionsError: several are stated and no setting chooses.
+        AudiencesError: audiences.yml is wrong.
     """
     definitions = definitions_in_force(settings)
+    if settings.audiences_path is not None:
+        Audiences(settings.audiences_path)
     copy_definitions(definitions.folder, settings.definitions_copy)
     inputs = RunInputs(inputs_fingerprint(settings, deliveries), definitions.name, build_fingerprint(settings), months)
     settings.inputs_path.write_text(json.dumps(asdict(inputs)), encoding="utf-8")

@@ -140,12 +140,13 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, o
         {"schema": schema, "name": name},
     ).fetchall()
     for column, comment in comments:
-        _comment(connection, name, column, comment)
+        comment_on(connection, name, column, comment)
     counted = connection.execute(f"select count(*) from build.main.{name}").fetchall()
     return int(counted[0][0])
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None) -> None:
+def comment_on(connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None) -> None:
+    """Put a comment on a table of the database `build`, or on a column of it where one is named."""
     # COMMENT ON takes no parameter, so the text is quoted here.
     text = (comment or "").replace("'", "''")
     target = f"table build.main.{table}" if column is None else f'column build.main.{table}."{column}"'
@@ -157,9 +158,9 @@ def _write_publications(
 ) -> int:
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in PUBLICATIONS_COLUMNS.items())
     connection.execute(f"create table build.main.publications ({columns})")
-    _comment(connection, "publications", None, PUBLICATIONS_COMMENT)
+    comment_on(connection, "publications", None, PUBLICATIONS_COMMENT)
     for name, (_, comment) in PUBLICATIONS_COLUMNS.items():
-        _comment(connection, "publications", name, comment)
+        comment_on(connection, "publications", name, comment)
     [(first, last, units)] = connection.execute(
         "select min(period), max(period), count(distinct unit_id) from build.main.scorecard"
     ).fetchall()

@@ -83,6 +83,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     survey = folder / "contracts" / "tiny.collaborator_survey.yml"
     edit(survey, 'scale_max: "=5"', 'scale_max: "=6"')
     edit(survey, "version: 1", "version: 2")
+    (folder / "audiences.yml").write_text("audiences:\n- name: nord\n  units: [NORD]\n", encoding="utf-8")
     edit(folder / "symmetry.toml", '# log_format = "text"', 'log_format = "json"')
     last = symmetry(folder / "definitions", "run")
     assert last.returncode == 0, last.stdout + last.stderr
@@ -111,6 +112,35 @@ def test_each_edit_is_in_the_published_pairs(workspace: Workspace) -> None:
     assert found["client_recommendation"] == pytest.approx((100 / 3, 100 / 3)), "the goalpost moves the score alone"
     assert found["collaborator_trust"] == pytest.approx((60, 60)), "the contract moves value and score"
     assert found["collaborator_recommendation"] == pytest.approx((20, 60)), "what was not edited stays"
+
+
+def test_an_audience_has_its_own_file_and_reports(workspace: Workspace) -> None:
+    """NORD's audience sees NORD and its teams, and of ACME the totals; SUD and S1 are nowhere in what it gets."""
+    own = workspace.folder / "data/published/audiences/nord"
+    with duckdb.connect(str(own / "scorecard.duckdb"), read_only=True) as connection:
+        units = connection.execute("select distinct unit_id from scorecard order by 1").fetchall()
+        swot = connection.execute("select distinct unit_id from swot order by 1").fetchall()
+        comments = connection.execute("select count(*) from duckdb_columns() where comment is null and not internal")
+        assert comments.fetchall() == [(0,)]
+    assert [unit for (unit,) in units] == ["ACME", "N1", "N2", "NORD"]
+    assert [unit for (unit,) in swot] == ["N1", "N2", "NORD"]
+    assert sorted(path.name for path in own.iterdir()) == ["report_en.html", "report_fr.html", "scorecard.duckdb"]
+    report = (own / "report_fr.html").read_text(encoding="utf-8")
+    assert "N1" in report
+    assert "S1" not in report
+    assert "Nothing new since" in done(workspace.folder, "run")
+
+
+def test_a_wrong_audience_is_told_before_the_run(workspace: Workspace) -> None:
+    audiences = workspace.folder / "audiences.yml"
+    right = audiences.read_text(encoding="utf-8")
+    audiences.write_text("audiences:\n- name: nord\n", encoding="utf-8")
+    try:
+        run = symmetry(workspace.folder, "run")
+    finally:
+        audiences.write_text(right, encoding="utf-8")
+    assert run.returncode == 2
+    assert "audiences.yml, line 2: audiences.0.units: this key is required" in run.stderr
 
 
 def test_the_log_is_one_json_object_a_line_and_names_nobody(workspace: Workspace) -> None:

@@ -27,7 +27,7 @@ def publication(rows: pl.DataFrame, hierarchy: pl.DataFrame) -> Publication:
     return Publication(rows, hierarchy, INDICATORS)
 
 
-def audited(truth: Truth, rows: pl.DataFrame, k: int = 5) -> list[Exposure]:
+def people_of(truth: Truth) -> People:
     sums = pl.DataFrame(
         [(cell.unit, cell.population or "all", cell.month, sum(v)) for cell, v in truth.answers.items()],
         schema={"unit_id": pl.String, "population": pl.String, "month": pl.Int64, "s1": pl.Float64},
@@ -36,7 +36,11 @@ def audited(truth: Truth, rows: pl.DataFrame, k: int = 5) -> list[Exposure]:
     cells = truth.cells.with_columns(n=pl.col("people").cast(pl.Float64)).join(
         sums, on=["unit_id", "population", "period"], how="left", validate="1:1"
     )
-    return exposures(publication(rows, truth.hierarchy), [], People(cells, truth.windows), k)
+    return People(cells, truth.windows)
+
+
+def audited(truth: Truth, rows: pl.DataFrame, k: int = 5) -> list[Exposure]:
+    return exposures(publication(rows, truth.hierarchy), [], people_of(truth), k)
 
 
 @pytest.mark.parametrize("seed", range(0, 60, 2))
