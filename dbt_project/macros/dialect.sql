@@ -89,23 +89,13 @@
 {%- endmacro %}
 
 
-{#- The exact quantiles of the values of a group, by the list `ps` (0 to 1), interpolated between the two nearest values:
-    one array, since every quantile on its own would hold the values once more. -#}
-{% macro quantiles(x, ps) -%}
-    {%- if var('dialect') == 'spark' -%}{{ return(spark__quantiles(x, ps)) }}{%- endif -%}
-    {{ return(adapter.dispatch('quantiles', 'symmetry')(x, ps)) }}
+{#- The exact quantile p (0 to 1, a number) of the values of a group, interpolated between the two nearest values. -#}
+{% macro quantile(x, p) -%}
+    {%- if var('dialect') == 'spark' -%}{{ return(spark__quantile(x, p)) }}{%- endif -%}
+    {{ return(adapter.dispatch('quantile', 'symmetry')(x, p)) }}
 {%- endmacro %}
-{% macro duckdb__quantiles(x, ps) -%}quantile_cont({{ x }}, [{{ ps | join(', ') }}]){%- endmacro %}
-{% macro spark__quantiles(x, ps) -%}percentile({{ x }}, array({{ ps | join(', ') }})){%- endmacro %}
-
-
-{#- The item of an array at a place, counted from 1. -#}
-{% macro item(array, place) -%}
-    {%- if var('dialect') == 'spark' -%}{{ return(spark__item(array, place)) }}{%- endif -%}
-    {{ return(adapter.dispatch('item', 'symmetry')(array, place)) }}
-{%- endmacro %}
-{% macro duckdb__item(array, place) -%}{{ array }}[{{ place }}]{%- endmacro %}
-{% macro spark__item(array, place) -%}element_at({{ array }}, {{ place }}){%- endmacro %}
+{% macro duckdb__quantile(x, p) -%}quantile_cont({{ x }}, {{ p }}){%- endmacro %}
+{% macro spark__quantile(x, p) -%}percentile({{ x }}, {{ p }}){%- endmacro %}
 
 
 {#- A number that stands for the rows of a group, whatever their order: the sum of a 64-bit hash of each. -#}

@@ -160,7 +160,8 @@ quantiles as (
         bridge.ancestor_id as unit_id,
         window_months.period,
         durations.indicator_id,
-        {{ quantiles('durations.hours', [0.5, 0.9]) }} as hours,
+        {{ quantile('durations.hours', 0.5) }} as median_hours,
+        {{ quantile('durations.hours', 0.9) }} as p90_hours,
         count(*) as durations
     from durations
     inner join {{ ref('bridge_unit_ancestor') }} as bridge
@@ -174,8 +175,8 @@ select
     quantiles.unit_id,
     quantiles.period,
     quantiles.indicator_id,
-    {{ item('quantiles.hours', 1) }} as median_hours,
-    {{ item('quantiles.hours', 2) }} as p90_hours,
+    quantiles.median_hours,
+    quantiles.p90_hours,
     cast(quantiles.durations as bigint) as durations,
     cast(least(coalesce(people.people, 0), {{ var('min_respondents') }}) as bigint) as people_up_to_k
 from quantiles
