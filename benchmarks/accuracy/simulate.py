@@ -73,7 +73,7 @@ class Company:
     """What the pipeline sees (windows, units) and what is true, all arrays units × months.
 
     index, gap: expected score of the windows; gap_se: its true standard error; onset: month index of a planted
-    rupture by unit, -1 without.
+    rupture by unit, -1 without; top_box: by side, the share of top answers over the survey's questions, in %.
     """
 
     windows: pl.DataFrame
@@ -83,6 +83,7 @@ class Company:
     gap_se: Array
     answers: dict[str, Array]
     onset: npt.NDArray[np.int64]
+    top_box: dict[str, Array]
 
 
 def definitions(pair_ids: Sequence[str] = PAIRS) -> Definitions:
@@ -146,6 +147,12 @@ def answers_of(rng: np.random.Generator, latent: Array, correlation: float) -> d
         else:
             found[item] = (answer >= 3).astype(float)
     return found
+
+
+def _top_box(found: dict[str, Array]) -> Array:
+    """Each respondent's share of top answers: the two best of five, promoters, content."""
+    tops = [value >= 75.0 if item in LIKERT else value > 0.0 for item, value in found.items()]
+    return np.asarray(np.mean(tops, axis=0), dtype=np.float64)
 
 
 def _as_scores(found: dict[str, Array]) -> Array:
@@ -230,6 +237,7 @@ def company(
     truth: dict[str, Array] = {}
     variance: dict[str, Array] = {}
     answers: dict[str, Array] = {}
+    top_box: dict[str, Array] = {}
     shape = (design.units, design.months)
     for side in SIDES:
         level = latent[side]
@@ -253,6 +261,7 @@ def company(
                 average if item in LIKERT else 50 * (average + 1) if item == "recommendation" else 100 * average,
                 3,
             )
+        top_box[side] = 100.0 * trailing(total(_top_box(found)), 3) / trailing(count, 3)
         own = _as_scores(found) @ item_weight / item_weight.sum()
         sums.append((f"composite.perception.{side}", 3, count, total(own), total(own**2)))
 
@@ -304,6 +313,7 @@ def company(
         gap_se=np.sqrt(variance["client"] + variance["collaborator"]),
         answers=answers,
         onset=onset,
+        top_box=top_box,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import polars as pl
+from threadpoolctl import threadpool_limits
 
 from pipelines.defs.loggers import say
 from pipelines.defs.pictures import counts_table
@@ -93,15 +94,17 @@ def _compute(context: dg.AssetExecutionContext, settings: Settings) -> dict[str,
             return connection.sql(QUERIES[name]).pl()
 
         connection.execute("create schema if not exists statistics")
-        every_table(
-            read,
-            lambda: read("cells"),
-            write,
-            definitions,
-            company.parameters,
-            settings.min_respondents,
-            lambda what: say(context, f"Computing {what}"),
-        )
+        # Many small matrices: threads that wait for one another would cost more than what they compute.
+        with threadpool_limits(1, "blas"):
+            every_table(
+                read,
+                lambda: read("cells"),
+                write,
+                definitions,
+                company.parameters,
+                settings.min_respondents,
+                lambda what: say(context, f"Computing {what}"),
+            )
     return metadata
 
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from typing import Annotated, Any
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.publication.publish import STORAGE_VERSION, comment_on, last_publication
+from pipelines.publication.publish import STORAGE_VERSION, copy_comments, last_publication, quoted, sync
 from pipelines.yaml_lines import line_of, read_mapping
 
 #: Tables whose rows about the units above the subtree are shown, of everybody and not by population.
@@ -143,9 +142,9 @@ def write_audiences(audiences: Audiences, published: Path, folder: Path) -> dict
                 f"the file of {audience.name} would hold rows that the publication does not ({beyond}); nothing of it "
                 "is given out. This is a defect of pipelines/publication/audiences.py: report it with this message"
             )
-        _sync(unfinished)
+        sync(unfinished)
         files[audience.name] = unfinished.replace(own / "scorecard.duckdb")
-        _sync(own)
+        sync(own)
     remove_others(folder, files)
     return files
 
@@ -169,7 +168,7 @@ def write_audience(published: Path, file: Path, units: Sequence[str]) -> None:
         duckdb.Error: the publication cannot be read or the file not be written.
     """
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(published)}' as published (read_only)")
+        connection.execute(f"attach '{quoted(published)}' as published (read_only)")
         connection.execute("attach ':memory:' as build")
         connection.execute("create temp table top as select unnest($units) as unit_id", {"units": list(units)})
         _find_visible(connection)
@@ -181,13 +180,13 @@ def write_audience(published: Path, file: Path, units: Sequence[str]) -> None:
                 f"create table build.main.{name} as select t.* from published.main.{name} as t "
                 f"where {_seen(connection, name)} {order}"
             )
-            _copy_comments(connection, name)
+            copy_comments(connection, "published", "main", name)
         connection.execute("use build")
         for (view,) in connection.execute(
             "select sql from duckdb_views() where database_name = 'published' and not internal"
         ).fetchall():
             connection.execute(view)
-        connection.execute(f"attach '{_quoted(file)}' as audience (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"attach '{quoted(file)}' as audience (storage_version '{STORAGE_VERSION}')")
         connection.execute("copy from database build to audience")
         connection.execute("use memory")
         connection.execute("detach audience")
@@ -245,17 +244,6 @@ def _seen(connection: duckdb.DuckDBPyConnection, table: str) -> str:
     return seen
 
 
-def _copy_comments(connection: duckdb.DuckDBPyConnection, name: str) -> None:
-    comments = connection.execute(
-        "select null, comment from duckdb_tables() where database_name = 'published' and table_name = $name "
-        "union all "
-        "select column_name, comment from duckdb_columns() where database_name = 'published' and table_name = $name",
-        {"name": name},
-    ).fetchall()
-    for column, comment in comments:
-        comment_on(connection, name, column, comment)
-
-
 def rows_beyond(published: Path, file: Path) -> dict[str, int]:
     """By table, how many rows of an audience's file are not rows of the publication, unchanged; only tables with some.
 
@@ -266,8 +254,8 @@ def rows_beyond(published: Path, file: Path) -> dict[str, int]:
         duckdb.Error: one of them cannot be read.
     """
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(published)}' as published (read_only)")
-        connection.execute(f"attach '{_quoted(file)}' as audience (read_only)")
+        connection.execute(f"attach '{quoted(published)}' as published (read_only)")
+        connection.execute(f"attach '{quoted(file)}' as audience (read_only)")
         names = [
             name
             for (name,) in connection.execute(
@@ -306,15 +294,3 @@ def _state(path: Path | None, published: Path) -> dict[str, str | None]:
         "audiences": None if path is None else hashlib.sha256(path.read_bytes()).hexdigest(),
         "publication_id": None if newest is None else str(newest["publication_id"]),
     }
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -112,18 +112,19 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
     for leftover in (candidate, candidate.with_name(candidate.name + ".wal"), _audit_mark(candidate)):
         leftover.unlink(missing_ok=True)
     with duckdb.connect() as connection:
-        connection.execute(f"attach '{_quoted(warehouse)}' as warehouse (read_only)")
+        connection.execute(f"attach '{quoted(warehouse)}' as warehouse (read_only)")
         connection.execute("attach ':memory:' as build")
         rows = {name: _copy_table(connection, "scorecard", name, order) for name, order in PUBLISHED_TABLES.items()}
         rows |= {name: _copy_table(connection, "statistics", name, order) for name, order in STATISTICS_TABLES.items()}
         rows["publications"] = _write_publications(connection, history, facts)
-        connection.execute(f"attach '{_quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
+        connection.execute(f"attach '{quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
         connection.execute("copy from database build to candidate")
         connection.execute("detach candidate")
     return rows
 
 
-def _quoted(path: Path) -> str:
+def quoted(path: Path) -> str:
+    """A path as it stands within quotes in SQL: ATTACH and COPY take no parameter."""
     return str(path).replace("'", "''")
 
 
@@ -131,22 +132,24 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, o
     connection.execute(
         f"create table build.main.{name} as select * from warehouse.{schema}.{name} order by {', '.join(order)}"
     )
-    comments = connection.execute(
-        "select null, comment from duckdb_tables() "
-        "where database_name = 'warehouse' and schema_name = $schema and table_name = $name "
-        "union all "
-        "select column_name, comment from duckdb_columns() "
-        "where database_name = 'warehouse' and schema_name = $schema and table_name = $name",
-        {"schema": schema, "name": name},
-    ).fetchall()
-    for column, comment in comments:
-        comment_on(connection, name, column, comment)
+    copy_comments(connection, "warehouse", schema, name)
     counted = connection.execute(f"select count(*) from build.main.{name}").fetchall()
     return int(counted[0][0])
 
 
-def comment_on(connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None) -> None:
-    """Put a comment on a table of the database `build`, or on a column of it where one is named."""
+def copy_comments(connection: duckdb.DuckDBPyConnection, database: str, schema: str, name: str) -> None:
+    """Put the comments of a table of an attached database, and of its columns, on the one of that name in `build`."""
+    place = "database_name = $database and schema_name = $schema and table_name = $name"
+    comments = connection.execute(
+        f"select null, comment from duckdb_tables() where {place} "
+        f"union all select column_name, comment from duckdb_columns() where {place}",
+        {"database": database, "schema": schema, "name": name},
+    ).fetchall()
+    for column, comment in comments:
+        _comment(connection, name, column, comment)
+
+
+def _comment(connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None) -> None:
     # COMMENT ON takes no parameter, so the text is quoted here.
     text = (comment or "").replace("'", "''")
     target = f"table build.main.{table}" if column is None else f'column build.main.{table}."{column}"'
@@ -158,9 +161,9 @@ def _write_publications(
 ) -> int:
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in PUBLICATIONS_COLUMNS.items())
     connection.execute(f"create table build.main.publications ({columns})")
-    comment_on(connection, "publications", None, PUBLICATIONS_COMMENT)
+    _comment(connection, "publications", None, PUBLICATIONS_COMMENT)
     for name, (_, comment) in PUBLICATIONS_COLUMNS.items():
-        comment_on(connection, "publications", name, comment)
+        _comment(connection, "publications", name, comment)
     [(first, last, units)] = connection.execute(
         "select min(period), max(period), count(distinct unit_id) from build.main.scorecard"
     ).fetchall()
@@ -215,7 +218,7 @@ def publish(candidate: Path, published: Path) -> Path:
         raise PublishedFileError(f"{candidate} has no publication in it; run the job again")
     parquet = folder / f"parquet-{newest['publication_id']}"
     _write_parquet(candidate, parquet)
-    _sync(candidate)
+    sync(candidate)
     link = folder / "parquet"
     temporary = folder / ".parquet-link"
     temporary.unlink(missing_ok=True)
@@ -223,7 +226,7 @@ def publish(candidate: Path, published: Path) -> Path:
     candidate.replace(published)
     mark.unlink()
     temporary.replace(link)
-    _sync(folder)
+    sync(folder)
     for old in sorted(path for path in folder.glob("parquet-*") if path != parquet)[:-1]:
         shutil.rmtree(old)
     return parquet
@@ -234,13 +237,14 @@ def _write_parquet(source: Path, folder: Path) -> None:
     folder.mkdir(parents=True)
     with duckdb.connect(str(source), read_only=True) as connection:
         for name in ALL_TABLES:
-            connection.execute(f"copy {name} to '{_quoted(folder / name)}.parquet' (format parquet)")
+            connection.execute(f"copy {name} to '{quoted(folder / name)}.parquet' (format parquet)")
     for path in folder.iterdir():
-        _sync(path)
-    _sync(folder)
+        sync(path)
+    sync(folder)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

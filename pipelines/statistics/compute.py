@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import polars as pl
-from threadpoolctl import threadpool_limits
 
 from pipelines.confidentiality.suppression import OK
 from pipelines.statistics.actions import Parameters as ActionParameters
@@ -62,20 +61,6 @@ def every_table(
 
     Raises ValueError where a part does; the message names the table and the remedy.
     """
-    # Many small matrices: threads that wait for one another would cost more than what they compute.
-    with threadpool_limits(1, "blas"):
-        _every_table(read, cells, write, definitions, parameters, k, say)
-
-
-def _every_table(
-    read: Read,
-    cells: Callable[[], pl.DataFrame | None],
-    write: Write,
-    definitions: Definitions,
-    parameters: dict[str, float],
-    k: int,
-    say: Callable[[str], None],
-) -> None:
     units = read("units")
     thresholds = Parameters(bar=parameters["bar"], coverage=parameters["coverage"])
     named = pl.DataFrame({"name": list(parameters), "value": list(parameters.values())})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.indices import PAIR_SCORES, UNIT_INDICES
@@ -112,12 +113,14 @@ def test_pairs_and_units_are_tested_apart_and_hidden_rows_stay() -> None:
     groups=st.lists(st.lists(st.floats(0, 1, allow_subnormal=False), min_size=1, max_size=30), min_size=1, max_size=4),
     seed=st.integers(0, 1000),
 )
-def test_adjusted_p_is_scipy_s(groups: list[list[float]], seed: int) -> None:
+def test_adjusted_p_is_scipy_s_and_statsmodels(groups: list[list[float]], seed: int) -> None:
     rows = pl.concat([pl.DataFrame({"g": [at] * len(ps), "p": ps}) for at, ps in enumerate(groups)])
     mixed = rows.with_row_index("row").sample(fraction=1, shuffle=True, seed=seed)
     found = mixed.with_columns(q=adjusted_p("p", [pl.col("g")])).sort("row")
     expected = np.concatenate([stats.false_discovery_control(ps, method="bh") for ps in groups])
     assert np.allclose(found["q"].to_numpy(), expected)
+    other = np.concatenate([multipletests(ps, method="fdr_bh")[1] for ps in groups])
+    assert np.allclose(found["q"].to_numpy(), other)
 
 
 def test_episodes_join_months_and_end(tiny: Any) -> None:
