@@ -175,7 +175,7 @@ def write_audience(published: Path, file: Path, units: Sequence[str]) -> None:
         for (name,) in connection.execute(
             "select table_name from duckdb_tables() where database_name = 'published' order by 1"
         ).fetchall():
-            order = "order by all" if name != "publications" else "order by published_at, publication_id"
+            order = "order by all" if name != "publications" else "order by rowid"
             connection.execute(
                 f"create table build.main.{name} as select t.* from published.main.{name} as t "
                 f"where {_seen(connection, name)} {order}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,12 @@ PUBLICATIONS_COLUMNS = {
     "first_period": ("DATE", "First month of the scorecard."),
     "last_period": ("DATE", "Last month of the scorecard."),
     "units": ("BIGINT", "Number of organisational units in the scorecard."),
+    "schema_version": ("INTEGER", "Version of the published schema: raised when a change would break a reader."),
+    "warnings": ("VARCHAR", "What the gates warned of, one warning a line; empty when there was none."),
 }
+SCHEMA_VERSION = 1
+# Publications written before these columns were there are read with these values.
+FORMER_VALUES: Mapping[str, Any] = {"schema_version": 1, "warnings": ""}
 
 
 class PublishedFileError(RuntimeError):
@@ -74,12 +79,12 @@ def last_publication(published: Path) -> dict[str, Any] | None:
 def _history(published: Path) -> list[dict[str, Any]]:
     if not published.is_file():
         return []
+    # In the order in which they were appended: a clock that was set back does not change which is the newest.
     try:
         with duckdb.connect(str(published), read_only=True) as connection:
-            cursor = connection.execute(
-                f"select {', '.join(PUBLICATIONS_COLUMNS)} from publications order by published_at, publication_id"
-            )
-            return [dict(zip(PUBLICATIONS_COLUMNS, row, strict=True)) for row in cursor.fetchall()]
+            cursor = connection.execute("select * from publications order by rowid")
+            names = [column[0] for column in cursor.description or []]
+            return [{**FORMER_VALUES, **dict(zip(names, row, strict=True))} for row in cursor.fetchall()]
     except duckdb.Error as error:
         raise PublishedFileError(
             f"{published} cannot be read ({str(error).splitlines()[0]}); move it away and run again"
@@ -167,10 +172,32 @@ def _write_publications(
     [(first, last, units)] = connection.execute(
         "select min(period), max(period), count(distinct unit_id) from build.main.scorecard"
     ).fetchall()
-    newest = {**facts, "first_period": first, "last_period": last, "units": units}
+    newest = {
+        **facts,
+        "first_period": first,
+        "last_period": last,
+        "units": units,
+        "schema_version": SCHEMA_VERSION,
+        "warnings": "",
+    }
     marks = ", ".join(f"${name}" for name in PUBLICATIONS_COLUMNS)
     connection.executemany(f"insert into build.main.publications values ({marks})", [*history, newest])
     return len(history) + 1
+
+
+def note_warnings(candidate: Path, warnings: Sequence[str]) -> None:
+    """Let warnings travel with the publication: one a line in the newest row of `publications`.
+
+    To be called before the gate has looked at the candidate, since it changes the file's bytes.
+
+    Raises:
+        duckdb.Error: the candidate is not there or cannot be written.
+    """
+    with duckdb.connect(str(candidate)) as connection:
+        connection.execute(
+            "update publications set warnings = $text where rowid = (select max(rowid) from publications)",
+            {"text": "\n".join(warning.replace("\n", " ") for warning in warnings)},
+        )
 
 
 def _audit_mark(candidate: Path) -> Path:

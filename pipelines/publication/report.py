@@ -119,7 +119,7 @@ def _read(path: Path, period: date | None) -> Published:
             names = [column[0] for column in cursor.description or ()]
             return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]
 
-        publications = rows("select * from published.publications order by published_at desc limit 1")
+        publications = rows("select * from published.publications order by rowid desc limit 1")
         publication = publications[0] if publications else {}
         periods = rows("""
             select s.period, coalesce(p.is_complete, true) as is_complete

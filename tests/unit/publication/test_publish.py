@@ -18,6 +18,7 @@ from pipelines.publication.publish import (
     last_publication,
     mark_audited,
     new_publication_id,
+    note_warnings,
     publish,
     write_candidate,
 )
@@ -48,6 +49,27 @@ def facts(fingerprint: str) -> dict[str, object]:
         "published_at": now.replace(tzinfo=None),
         "inputs_fingerprint": fingerprint,
     }
+
+
+def test_warnings_travel_and_a_clock_set_back_keeps_the_newest(warehouse: Path, tmp_path: Path) -> None:
+    published = tmp_path / "published" / "scorecard.duckdb"
+    candidate = tmp_path / "published" / ".candidate" / "scorecard.duckdb"
+    write_candidate(warehouse, candidate, published, facts("first000"))
+    mark_audited(candidate, passed=True)
+    publish(candidate, published)
+    with duckdb.connect(str(published)) as connection:
+        connection.execute("alter table publications drop column warnings")
+    earlier = facts("second00") | {"published_at": datetime(2026, 9, 1, 6, 0)}
+    write_candidate(warehouse, candidate, published, earlier)
+    note_warnings(candidate, ["HR is stale: 40 days", "two\nlines"])
+    mark_audited(candidate, passed=True)
+    publish(candidate, published)
+    newest = last_publication(published)
+    assert newest is not None
+    assert newest["inputs_fingerprint"] == "second00"
+    assert newest["warnings"] == "HR is stale: 40 days\ntwo lines"
+    with duckdb.connect(str(published), read_only=True) as connection:
+        assert connection.sql("select warnings, schema_version from publications").fetchall()[0] == ("", 1)
 
 
 def test_publication_id_sorts_by_time_in_utc() -> None:
