@@ -24,23 +24,27 @@ READ = (
     *(["indicators", name] for name in ("indicator_stats", "indicator_people")),
     *(["canonical", name] for name in ("bridge_unit_ancestor", "dim_action")),
 )
+# Sums of floating-point numbers depend on the order of the rows, and an incremental table has another order on disk
+# than the same table made whole: so every frame is read in the order of its key.
+_BY_KEY = "order by unit_id, period, population, indicator_id"
 _COMPOSITES = "indicator_id like 'composite.%'"
 _BELIEFS = "indicator_id like 'belief.%'"
 QUERIES = {
-    "windows": f"select * from indicators.indicator_windows where not {_BELIEFS}",
-    "belief_windows": f"select * from indicators.indicator_windows where {_BELIEFS}",
-    "cells": "select unit_id, period, population, indicator_id, people from indicators.indicator_stats",
-    "theme_windows": "select * from indicators.theme_windows",
+    "windows": f"select * from indicators.indicator_windows where not {_BELIEFS} {_BY_KEY}",
+    "belief_windows": f"select * from indicators.indicator_windows where {_BELIEFS} {_BY_KEY}",
+    "cells": f"select unit_id, period, population, indicator_id, people from indicators.indicator_stats {_BY_KEY}",
+    "theme_windows": "select * from indicators.theme_windows order by unit_id, period, side, theme",
     # Only what links read: the rows of single people are many, those of composites few.
-    "composite_stats": f"select * from indicators.indicator_stats where {_COMPOSITES}",
+    "composite_stats": f"select * from indicators.indicator_stats where {_COMPOSITES} {_BY_KEY}",
     "composite_people": "select unit_id, period, indicator_id, person_key from indicators.indicator_people "
-    f"where {_COMPOSITES}",
-    "ancestors": "select unit_id, period, ancestor_id from canonical.bridge_unit_ancestor",
+    f"where {_COMPOSITES} order by unit_id, period, indicator_id, person_key",
+    "ancestors": "select unit_id, period, ancestor_id from canonical.bridge_unit_ancestor "
+    "order by unit_id, period, ancestor_id",
     # Two systems may number their actions alike.
     "actions": "select case when count(*) over (partition by action_id) > 1 then source_system || ':' else '' end "
     "|| action_id as action_id, unit_id, marker, started_on, ended_on, kind, owner_role from canonical.dim_action "
-    "where unit_id is not null",
-    "units": "select unit_id, period, unit_level, parent_unit_id from indicators.unit_months",
+    "where unit_id is not null order by source_system, action_id",
+    "units": "select unit_id, period, unit_level, parent_unit_id from indicators.unit_months order by unit_id, period",
 }
 """One query for each frame of `INPUTS`, and for the cells."""
 

@@ -174,8 +174,15 @@ def shrunk_indices(unit_indices: pl.DataFrame, units: pl.DataFrame) -> pl.DataFr
     distribution of the gap about its shrunken value, √(C·E)·(100 - E|gap|)/100, since an unsure gap is not nothing.
     """
     key = ["unit_id", "period"]
-    rows = unit_indices.select(*key, "status", *MEASURES, *(f"{side}_index_se" for side in SIDES), "gap_se").join(
-        units.select(*key, pl.col("unit_level", "parent_unit_id").cast(pl.String)), on=key, how="inner", validate="1:1"
+    rows = (
+        unit_indices.select(*key, "status", *MEASURES, *(f"{side}_index_se" for side in SIDES), "gap_se")
+        .join(
+            units.select(*key, pl.col("unit_level", "parent_unit_id").cast(pl.String)),
+            on=key,
+            how="inner",
+            validate="1:1",
+        )
+        .sort(key)
     )
     rows = rows.with_columns(
         _sum=pl.col("client_index") + pl.col("collaborator_index"),

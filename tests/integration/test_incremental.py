@@ -17,7 +17,6 @@ from typing import Any
 
 import duckdb
 import polars as pl
-import polars.testing
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
@@ -331,15 +330,9 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 
 def same(incremental: dict[str, pl.DataFrame], full: dict[str, pl.DataFrame]) -> None:
-    for name, key in (COMPARED | FACTS).items():
-        assert incremental[name].select(key).equals(full[name].select(key)), name
-        pl.testing.assert_frame_equal(incremental[name], full[name], abs_tol=1e-9, rel_tol=0, check_exact=False)
-        counts = [
-            column
-            for column in ("people", "people_up_to_k", "durations", "conservative")
-            if column in full[name].columns
-        ]
-        assert incremental[name].select(counts).equals(full[name].select(counts)), name
+    # Every byte: sums do not depend on the order in which threads add.
+    for name in COMPARED | FACTS:
+        assert incremental[name].equals(full[name]), name
 
 
 # A history takes some fifteen seconds, and a shorter one says no more: none is shrunk.

@@ -43,8 +43,8 @@ select
     unit_id,
     population,
     period,
-    sum(person_months) as person_months,
-    sum(person_months * fte) as fte_months,
+    {{ sum_exactly('person_months') }} as person_months,
+    {{ sum_exactly('person_months * fte') }} as fte_months,
     max(at_opening) = 1 as is_present_at_opening,
     max(at_end) = 1 as is_present_at_end
 from spell_months

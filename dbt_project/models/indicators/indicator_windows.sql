@@ -43,9 +43,9 @@ rolled_up as (
         stats.period,
         stats.population,
         stats.indicator_id,
-        sum(stats.n) as n,
-        sum(stats.s1) as s1,
-        sum(stats.s2) as s2,
+        {{ sum_exactly('stats.n') }} as n,
+        {{ sum_exactly('stats.s1') }} as s1,
+        {{ sum_exactly('stats.s2') }} as s2,
         sum(stats.people_fed) as people_fed,
         max(case when stats.conservative then 1 else 0 end) as conservative
     from {{ ref('indicator_stats') }} as stats
@@ -74,9 +74,9 @@ by_population as (
         period,
         'all' as population,
         indicator_id,
-        sum(n) as n,
-        sum(s1) as s1,
-        sum(s2) as s2,
+        {{ sum_exactly('n') }} as n,
+        {{ sum_exactly('s1') }} as s1,
+        {{ sum_exactly('s2') }} as s2,
         sum(people_fed) as people_fed,
         max(conservative) as conservative
     from rolled_up
@@ -89,9 +89,9 @@ windowed as (
         window_months.period,
         by_population.population,
         by_population.indicator_id,
-        round(sum(by_population.n), 10) as n,
-        sum(by_population.s1) as s1,
-        sum(by_population.s2) as s2,
+        round({{ sum_exactly('by_population.n') }}, 10) as n,
+        {{ sum_exactly('by_population.s1') }} as s1,
+        {{ sum_exactly('by_population.s2') }} as s2,
         max(by_population.people_fed) as people_fed,
         max(by_population.conservative) as conservative
     from by_population
@@ -100,7 +100,7 @@ windowed as (
     inner join window_months
         on by_population.period = window_months.event_period and indicators.window_months = window_months.window_months
     group by by_population.unit_id, window_months.period, by_population.population, by_population.indicator_id
-    having round(sum(by_population.n), 10) > 0
+    having round({{ sum_exactly('by_population.n') }}, 10) > 0
 ),
 
 people_months as (

@@ -19,14 +19,14 @@ months as (
         unit_id,
         audience,
         {{ month_start('day') }} as period,
-        sum(case when minutes_expected > 0 then minutes_expected else 0 end) / 1440 as days_expected,
-        sum(case when minutes_expected > 0 then minutes_available else 0 end) / 1440 as days_available,
-        sum(
+        {{ sum_exactly('case when minutes_expected > 0 then minutes_expected else 0 end') }} / 1440 as days_expected,
+        {{ sum_exactly('case when minutes_expected > 0 then minutes_available else 0 end') }} / 1440 as days_available,
+        {{ sum_exactly('
             case when minutes_expected > 0 then minutes_available * minutes_available / minutes_expected else 0 end
-        ) / 1440 as days_available_squared,
+        ') }} / 1440 as days_available_squared,
         count(response_time_ms) as response_times,
-        sum(response_time_ms) as response_time_ms,
-        sum(response_time_ms * response_time_ms) as response_time_ms_squared
+        {{ sum_exactly('response_time_ms') }} as response_time_ms,
+        {{ sum_exactly('response_time_ms * response_time_ms') }} as response_time_ms_squared
     from {{ ref('fct_availability') }}
     where unit_id is not null
     group by unit_id, audience, {{ month_start('day') }}

@@ -52,8 +52,8 @@ select
     said.indicator_id,
     said.person_key,
     cast(count(*) as double) as n,
-    cast(sum(said.score) as double) as s1,
-    cast(sum(said.score * said.score) as double) as s2
+    {{ sum_exactly('said.score') }} as s1,
+    {{ sum_exactly('said.score * said.score') }} as s2
 from said
 inner join beliefs
     on said.indicator_id = beliefs.indicator_id

@@ -128,8 +128,8 @@ summed as (
         counted.unit_id,
         counted.period,
         counted.person_key,
-        cast(sum(counted.n) as double) as n,
-        cast(sum(counted.s1) as double) as s1
+        {{ sum_exactly('counted.n') }} as n,
+        {{ sum_exactly('counted.s1') }} as s1
     from counted
     inner join {{ ref('dim_month') }} as months
         on counted.period = months.period

@@ -79,11 +79,11 @@ respondents as (
         answers.person_key,
         count(*) as answered_pairs,
         max(shared_faces.pair_count) as pair_count,
-        sum(
+        {{ sum_exactly('
             shared_faces.weight
             * 100 * (shared_faces.multiplier * answers.s1 / answers.n - shared_faces.floor_value)
             / (shared_faces.goal_value - shared_faces.floor_value)
-        ) / sum(shared_faces.weight) as respondent_mean
+        ') }} / {{ sum_exactly('shared_faces.weight') }} as respondent_mean
     from {{ ref('obs_survey') }} as answers
     inner join shared_faces
         on answers.indicator_id = shared_faces.indicator_id

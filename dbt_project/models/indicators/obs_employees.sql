@@ -121,8 +121,8 @@ summed as (
         counted.period,
         counted.population,
         counted.person_key,
-        cast(sum(counted.n) as double) as n,
-        cast(sum(counted.s1) as double) as s1
+        {{ sum_exactly('counted.n') }} as n,
+        {{ sum_exactly('counted.s1') }} as s1
     from counted
     inner join {{ ref('dim_month') }} as months
         on counted.period = months.period

@@ -46,9 +46,9 @@ named as (
         unit_id,
         period,
         indicator_id,
-        sum(n) as n,
-        sum(s1) as s1,
-        sum(s2) as s2,
+        {{ sum_exactly('n') }} as n,
+        {{ sum_exactly('s1') }} as s1,
+        {{ sum_exactly('s2') }} as s2,
         max(conservative) as conservative
     from additive
     where population <> 'all'

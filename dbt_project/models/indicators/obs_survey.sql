@@ -62,7 +62,7 @@ select
     indicator_id,
     person_key,
     cast(count(*) as double) as n,
-    cast(sum(answer_value) as double) as s1,
-    cast(sum(answer_value * answer_value) as double) as s2
+    {{ sum_exactly('answer_value') }} as s1,
+    {{ sum_exactly('answer_value * answer_value') }} as s2
 from scored
 group by unit_id, period, population, indicator_id, person_key

@@ -20,7 +20,7 @@ employee_months as (
     select
         employee_id,
         period,
-        sum(fte_months) / sum(person_months) as fte
+        {{ sum_exactly('fte_months') }} / {{ sum_exactly('person_months') }} as fte
     from {{ ref('exposure_employees') }}
     group by employee_id, period
 ),
@@ -66,11 +66,11 @@ hours_absent as (
         absence_months.period,
         absence_months.population,
         absence_months.employee_id as person_key,
-        sum(coalesce(
+        {{ sum_exactly('coalesce(
             absence_months.hours / parameters.monthly_hours
             * absence_months.days_in_month / absence_months.absence_days,
             coalesce(employee_months.fte, 1) * absence_months.days_in_month / absence_months.days
-        )) as months_absent
+        )') }} as months_absent
     from absence_months
     cross join {{ ref('parameters_in_force') }} as parameters
     left join employee_months
@@ -84,7 +84,7 @@ hours_trained as (
         {{ month_start('event_on') }} as period,
         coalesce(population, 'all') as population,
         employee_id as person_key,
-        sum(hours) as hours
+        {{ sum_exactly('hours') }} as hours
     from {{ ref('fct_hr_event') }}
     where kind = 'training' and hours is not null and unit_id is not null
     group by unit_id, {{ month_start('event_on') }}, coalesce(population, 'all'), employee_id
@@ -138,8 +138,8 @@ summed as (
         counted.population,
         measures.indicator_id,
         counted.person_key,
-        cast(sum(counted.n) as double) as n,
-        cast(sum(counted.s1) as double) as s1
+        {{ sum_exactly('counted.n') }} as n,
+        {{ sum_exactly('counted.s1') }} as s1
     from counted
     inner join measures
         on counted.measure = measures.measure

@@ -60,7 +60,7 @@ exposed_in_month as (
         bridge.ancestor_id as unit_id,
         stats.period,
         rates.side,
-        sum(stats.n) as n
+        {{ sum_exactly('stats.n') }} as n
     from {{ ref('indicator_stats') }} as stats
     inner join rates
         on stats.indicator_id = rates.indicator_id
@@ -75,8 +75,9 @@ exposure as (
         exposed_in_month.unit_id,
         window_months.period,
         exposed_in_month.side,
-        round(sum(exposed_in_month.n), 10) as n,
-        sum(case when exposed_in_month.period = window_months.period then exposed_in_month.n else 0 end) as n_in_month
+        round({{ sum_exactly('exposed_in_month.n') }}, 10) as n,
+        {{ sum_exactly('case when exposed_in_month.period = window_months.period then exposed_in_month.n else 0 end') }}
+            as n_in_month
     from exposed_in_month
     inner join window_months
         on exposed_in_month.period = window_months.event_period
