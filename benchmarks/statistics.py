@@ -140,6 +140,7 @@ def compute(units: int) -> None:
         "windows": stacked,
         "belief_windows": beliefs,
         "theme_windows": themes,
+        "theme_cells": themes.select("unit_id", "period", "side", "theme", people=pl.lit(5, dtype=pl.Int64)),
         "composite_stats": stats,
         "composite_people": people,
         "ancestors": cells.with_columns(ancestor_id=pl.col("unit_id")),

@@ -75,6 +75,37 @@ def complementary(
     if not hidden:
         return windows
     also = guarded.with_columns(window_months=_window(cells is None)).join(pl.concat(hidden), on=_KEY, how="semi")
+    return _also_hidden(windows, also)
+
+
+def apart_in_time(windows: pl.DataFrame, hierarchy: pl.DataFrame, k: int, cells: pl.DataFrame) -> pl.DataFrame:
+    """The same rows in the same order, `suppressed` where windows would tell months of fewer than k people apart.
+
+    The first of the three steps alone, for windows of one length whose parts are too many for the third; arguments and
+    errors as for `complementary`.
+    """
+    check_k(k)
+    rows = windows.with_row_index("row").with_columns(answers=pl.col("indicator_id"))
+    guarded = rows.filter(pl.col("protects").fill_null("unknown") != UNPROTECTED)
+    if not guarded.height:
+        return windows
+    units = Hierarchy.of(hierarchy)
+    parts = {
+        key[0]: frame for key, frame in _cells(guarded, hierarchy, cells).partition_by("answers", as_dict=True).items()
+    }
+    told = []
+    for (name,), frame in _figures(guarded, separate=False).partition_by("answers", as_dict=True).items():
+        if name in parts:
+            found = _told_by_time(Layout(frame, parts[name], units), Figures.of(frame), k)
+            told.append(frame.filter(pl.Series(found)).select(_KEY))
+    if not told:
+        return windows
+    also = guarded.with_columns(window_months=_window(separate=False)).join(pl.concat(told), on=_KEY, how="semi")
+    return _also_hidden(windows, also)
+
+
+def _also_hidden(windows: pl.DataFrame, also: pl.DataFrame) -> pl.DataFrame:
+    """windows with the rows whose number is in `also` suppressed."""
     return windows.with_columns(
         status=pl.when(pl.int_range(pl.len()).is_in(also["row"].cast(pl.Int64).implode()))
         .then(pl.lit(SUPPRESSED))

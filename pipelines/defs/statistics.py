@@ -20,7 +20,7 @@ from pipelines.statistics.tables import PUBLISHED
 
 OWNER = "team:people-analytics"
 READ = (
-    *(["indicators", name] for name in ("indicator_windows", "theme_windows", "unit_months")),
+    *(["indicators", name] for name in ("indicator_windows", "theme_windows", "theme_events", "unit_months")),
     *(["indicators", name] for name in ("indicator_stats", "indicator_people")),
     *(["canonical", name] for name in ("bridge_unit_ancestor", "dim_action")),
 )
@@ -34,6 +34,8 @@ QUERIES = {
     "belief_windows": f"select * from indicators.indicator_windows where {_BELIEFS} {_BY_KEY}",
     "cells": f"select unit_id, period, population, indicator_id, people from indicators.indicator_stats {_BY_KEY}",
     "theme_windows": "select * from indicators.theme_windows order by unit_id, period, side, theme",
+    "theme_cells": "select unit_id, period, side, theme, count(distinct person_key) as people "
+    "from indicators.theme_events group by unit_id, period, side, theme order by unit_id, period, side, theme",
     # Only what links read: the rows of single people are many, those of composites few.
     "composite_stats": f"select * from indicators.indicator_stats where {_COMPOSITES} {_BY_KEY}",
     "composite_people": "select unit_id, period, indicator_id, person_key from indicators.indicator_people "

@@ -32,6 +32,7 @@ INPUTS = {
     "windows": "as `indicators.indicator_scores` takes them, without those of beliefs",
     "belief_windows": "as `beliefs` takes them",
     "theme_windows": "as `irritant_map` takes them",
+    "theme_cells": "the cells that `irritant_map` takes",
     "composite_stats": "as `links.monthly_windows` takes them; composites suffice",
     "composite_people": "as `links.monthly_windows` takes them; composites suffice",
     "ancestors": "as `links.monthly_windows` takes them",
@@ -110,7 +111,9 @@ def every_table(
     )
     write(
         "irritant_map",
-        irritant_map(read("theme_windows"), definitions, units, k, IrritantParameters.from_frame(named)),
+        irritant_map(
+            read("theme_windows"), definitions, units, k, IrritantParameters.from_frame(named), read("theme_cells")
+        ),
     )
     say("robustness")
     write("robustness", robustness(pairs, scores, indices, definitions, units, RobustnessParameters.from_frame(named)))

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 from scipy import special
 
-from pipelines.confidentiality.complementary import complementary
+from pipelines.confidentiality.complementary import apart_in_time, complementary
 from pipelines.confidentiality.suppression import INSUFFICIENT, OK, SUPPRESSED, UNPROTECTED, check_k, null_unless
 from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.intervals import Array, exact_poisson
@@ -80,13 +80,15 @@ def irritant_map(
     units: pl.DataFrame,
     k: int,
     parameters: IrritantParameters | None = None,
+    cells: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """Rate, interval and trend of each theme of complaints and of irritants, for every unit and period.
 
     theme_windows: the dbt model of that name (unit_id, period, side, theme, window_months, n, s1, people_exposed,
     people_raising, n_in_month, s1_in_month). definitions: indicators also with measure. units: unit_id, period,
-    parent_unit_id. k: smallest number of people. Returns the columns of `IRRITANT_MAP`, sorted by key; one row for
-    every row of theme_windows whose unit and period are in units.
+    parent_unit_id. k: smallest number of people. cells: unit_id, period, side, theme, people: who raised the theme in
+    that month in the unit itself; None says that no two windows share events. Returns the columns of `IRRITANT_MAP`,
+    sorted by key; one row for every row of theme_windows whose unit and period are in units.
 
     n: client-months or person-months in the window (the longest in force: themes are rare); events: complaints or
     irritants of the theme; rate = multiplier · events / n, in the unit of the side's indicator (per 100 a month), with
@@ -102,8 +104,9 @@ def irritant_map(
     anybody but fewer than k people raised the theme, since a rare theme points at who raised it. As the side's total
     is published, hiding one theme alone would give it away: where a theme is hidden for who raised it, the shown theme
     that the fewest people raised is hidden too. A month whose own row is hidden does not count in a trend. Else
-    `insufficient` where n is below the indicator's min_n. Numbers are null unless `ok`. Across the hierarchy and
-    across overlapping windows the complementary rule is a later step, over people_raising.
+    `insufficient` where n is below the indicator's min_n. Numbers are null unless `ok`. Windows of one
+    theme that would tell months apart in which fewer than k people raised it are hidden, and what would give a hidden
+    theme away across the hierarchy.
 
     Raises ValueError when k is below the floor, or a side has themes and no indicator of its rate is in force.
     """
@@ -118,7 +121,10 @@ def irritant_map(
             f"theme_windows has themes of side {side!r}, and no indicator of measure {RATES.get(side)!r} is in force; "
             "add it to indicators.csv, or build the indicators again."
         )
-    rows = _across_units(_complementary(rows.with_columns(status=_status(k))), units, k)
+    rows = rows.with_columns(status=_status(k))
+    if cells is not None:
+        rows = _along_time(rows, units, k, cells)
+    rows = _across_units(_complementary(rows), units, k)
     n, events = (rows[name].cast(pl.Float64).to_numpy() for name in ("n", "s1"))
     estimate = exact_poisson(events, n)
     multiplier = rows["multiplier"].to_numpy()
@@ -185,15 +191,22 @@ def _complementary(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _across_units(rows: pl.DataFrame, units: pl.DataFrame, k: int) -> pl.DataFrame:
-    """Hide what else would give a hidden theme away: a parent less its other units, a side less its other themes.
+def _along_time(rows: pl.DataFrame, units: pl.DataFrame, k: int, cells: pl.DataFrame) -> pl.DataFrame:
+    """Hide windows whose differences give the events of months in which fewer than k people raised the theme."""
+    raised = _as_windows(rows)
+    told = apart_in_time(
+        raised,
+        units.select("unit_id", "period", "parent_unit_id"),
+        k,
+        cells.select("unit_id", "period", "people", population="theme", indicator_id="side"),
+    )
+    return _hidden_too(rows, told)
 
-    Themes are to a side what populations are to an indicator, so the same rule decides
-    (`confidentiality.complementary`), month by month; the whole of a side counts as shown, since its rate is
-    published. People of two themes count as different people.
-    """
-    raised = rows.filter(_protected() & (pl.col("s1") > 0))
-    windows = raised.select(
+
+def _as_windows(rows: pl.DataFrame) -> pl.DataFrame:
+    """The themes that anybody raised, in the columns of `complementary`: a theme stands for a population, a side for
+    an indicator."""
+    return rows.filter(_protected() & (pl.col("s1") > 0)).select(
         "unit_id",
         "period",
         population="theme",
@@ -203,16 +216,12 @@ def _across_units(rows: pl.DataFrame, units: pl.DataFrame, k: int) -> pl.DataFra
         protects="protects",
         status="status",
     )
-    whole = (
-        windows.group_by("unit_id", "period", "indicator_id", "window_months", "protects")
-        .agg(pl.col("people").sum())
-        .with_columns(population=pl.lit(EVERYBODY), status=pl.lit(OK))
-    )
-    everything = pl.concat([windows, whole.select(windows.columns)])
-    hidden = (
-        complementary(everything, units.select("unit_id", "period", "parent_unit_id"), k)
-        .filter((pl.col("status") == SUPPRESSED) & (pl.col("population") != EVERYBODY))
-        .select("unit_id", "period", side="indicator_id", theme="population", also=pl.lit(True))
+
+
+def _hidden_too(rows: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
+    """rows, suppressed wherever `windows` are."""
+    hidden = windows.filter((pl.col("status") == SUPPRESSED) & (pl.col("population") != EVERYBODY)).select(
+        "unit_id", "period", side="indicator_id", theme="population", also=pl.lit(value=True)
     )
     return (
         rows.join(hidden, on=list(_KEY), how="left", validate="1:1")
@@ -220,6 +229,23 @@ def _across_units(rows: pl.DataFrame, units: pl.DataFrame, k: int) -> pl.DataFra
         .drop("also")
         .sort(_KEY)
     )
+
+
+def _across_units(rows: pl.DataFrame, units: pl.DataFrame, k: int) -> pl.DataFrame:
+    """Hide what else would give a hidden theme away: a parent less its other units, a side less its other themes.
+
+    Themes are to a side what populations are to an indicator, so the same rule decides
+    (`confidentiality.complementary`), month by month; the whole of a side counts as shown, since its rate is
+    published. People of two themes count as different people.
+    """
+    windows = _as_windows(rows)
+    whole = (
+        windows.group_by("unit_id", "period", "indicator_id", "window_months", "protects")
+        .agg(pl.col("people").sum())
+        .with_columns(population=pl.lit(EVERYBODY), status=pl.lit(OK))
+    )
+    everything = pl.concat([windows, whole.select(windows.columns)])
+    return _hidden_too(rows, complementary(everything, units.select("unit_id", "period", "parent_unit_id"), k))
 
 
 def _trend(rows: pl.DataFrame, chosen: IrritantParameters) -> tuple[Array, Array]:

@@ -122,6 +122,64 @@ def test_a_parent_does_not_give_a_hidden_theme_of_its_unit_away(tiny: Any) -> No
     assert not {("site", "pay"), ("large", "pay")} <= shown
 
 
+def overlapping(raised: dict[str, list[int]], window: int, start: date) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """theme_windows and cells of one theme: by unit, how many people raised it in each month, once each."""
+    months = pl.date_range(start, date(start.year + 9, 1, 1), "1mo", eager=True)
+    rows, cells = [], []
+    for unit, counts in raised.items():
+        for at, count in enumerate(counts):
+            people = sum(counts[max(0, at + 1 - window) : at + 1])
+            known = {"unit_id": unit, "period": months[at], "window_months": window}
+            rows.append(row("tools", 60, people, people, n_in_month=20.0, s1_in_month=float(count)) | known)
+            if count:
+                cells.append((unit, months[at], "collaborator", "tools", count))
+    names = ["unit_id", "period", "side", "theme", "people"]
+    return pl.DataFrame(rows), pl.DataFrame(cells, schema=names, orient="row")
+
+
+def mapped(tiny: Any, rows: pl.DataFrame, cells: pl.DataFrame | None) -> pl.DataFrame:
+    units = rows.select("unit_id", "period").with_columns(parent_unit_id=pl.lit(None, dtype=pl.String))
+    return irritant_map(rows, definitions(tiny), units, 5, cells=cells)
+
+
+def test_a_window_that_gives_a_month_of_one_person_away_is_hidden(tiny: Any) -> None:
+    """Six people in May, one in June: the window of June less that of May would be that one. July to October, of
+    which the differences are of six or seven people, are shown."""
+    rows, cells = overlapping({"team": [6, 1, 6, 6, 6, 6]}, 3, MONTHS[0])
+    found = mapped(tiny, rows, cells)
+    assert dict(found.select(pl.col("period").dt.month(), "status").iter_rows()) == {
+        5: "ok",
+        6: "suppressed",
+        **dict.fromkeys(range(7, 11), "ok"),
+    }
+    assert set(mapped(tiny, rows, None)["status"]) == {"ok"}
+
+
+def test_nobody_finds_a_month_of_few_people_in_a_hundred_units(tiny: Any) -> None:
+    """An attacker who knows in which months nobody raised the theme, and the sums of all windows that are shown."""
+    chance = np.random.default_rng(5)
+    raised = {f"unit{i:03d}": [int(x) for x in chance.poisson(chance.choice([0.5, 1, 3]), 30)] for i in range(100)}
+    rows, cells = overlapping(raised, 12, date(2024, 1, 1))
+
+    def found_out(shown: pl.DataFrame) -> int:
+        lost = 0
+        for unit, counts in raised.items():
+            there = np.flatnonzero(counts)
+            ends = np.flatnonzero((shown.filter(unit_id=unit).sort("period")["status"] == "ok").to_numpy())
+            known = np.array([[end - 12 < month <= end for month in there] for end in ends], dtype=float)
+            if not known.size:
+                continue
+            _, size, turned = np.linalg.svd(known)
+            free = turned[int((size > 1e-9).sum()) :]
+            for place, month in enumerate(there):
+                # A month is determined where no solution of the homogeneous system moves it.
+                lost += counts[month] < 5 and bool(np.abs(free[:, place]).max(initial=0) < 1e-9)
+        return lost
+
+    assert found_out(mapped(tiny, rows, None)) > 100
+    assert found_out(mapped(tiny, rows, cells)) == 0
+
+
 def test_few_exposed_unknown_people_and_what_protects_nobody(tiny: Any) -> None:
     few = [row("tools", 60, 12, 6, people_exposed=4), row("rooms", 60, 0, 0, people_exposed=4)]
     assert set(run(tiny, few)["status"]) == {"suppressed"}
