@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipelines.commands import config, deliveries, init, key, quarantine, sources, status
+from pipelines.commands import config, deliveries, init, key, publications, quarantine, sources, status
 from pipelines.commands.terminal import (
     FILES_REFUSED,
     RUN_FAILED,
@@ -51,6 +51,8 @@ app.add_typer(key.app, name="key")
 app.add_typer(sources.app, name="sources")
 app.command()(config.config)
 app.command()(init.init)
+app.command()(publications.publications)
+app.command()(publications.rollback)
 app.command(cls=status.MonitorCommand)(status.status)
 
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]
@@ -89,6 +91,7 @@ def run(
     context.with_resource(status.watched(settings))
     from pipelines.company_definitions import load_definitions
     from pipelines.publication.audiences import Audiences
+    from pipelines.publication.history import gone_back_from
     from pipelines.publication.inputs import nothing_new
     from pipelines.publication.lock import hold_warehouse
     from pipelines.publication.months import MonthsError
@@ -107,6 +110,9 @@ def run(
     key.settle_rotation(settings)
     if not force and months is None and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
+        later = gone_back_from(settings.published_path)
+        if later:
+            out.print(f"Somebody has gone back from {later[-1].publication_id}: `symmetry run --force` publishes anew.")
         _finish(settings)
         return
     hold_warehouse(settings.warehouse_path.parent)
@@ -318,6 +324,7 @@ def _said_to_people() -> tuple[type[Exception], ...]:
     from pipelines.extracts.pseudonyms import PseudonymKeyError
     from pipelines.extracts.quarantine import QuarantineError
     from pipelines.publication.audiences import AudiencesError
+    from pipelines.publication.history import PublicationUnknownError
     from pipelines.publication.inputs import ConflictingDefinitionsError
     from pipelines.publication.lock import WarehouseBusyError
     from pipelines.publication.publish import PublishedFileError
@@ -335,6 +342,7 @@ def _said_to_people() -> tuple[type[Exception], ...]:
         ConflictingDefinitionsError,
         WarehouseBusyError,
         PublishedFileError,
+        PublicationUnknownError,
         ReportError,
         AudiencesError,
     )

@@ -159,6 +159,18 @@ class Settings(BaseSettings):
     slow_run_minutes: int = Field(
         default=60, ge=1, description="A run that works or waits for longer than this is said to be stuck."
     )
+    keep_publications: int = Field(
+        default=12,
+        ge=2,
+        description="How many publications are kept to go back to; the one in force and the one before it always are.",
+    )
+    audit_previous: int = Field(
+        default=1,
+        ge=0,
+        le=3,
+        description="How many earlier publications the linear audit reads beside the new one: what readers may still "
+        "have. 0 only where the earlier ones have been taken back from everybody.",
+    )
     keep_runs_days: int = Field(
         default=400,
         ge=1,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -16,12 +16,15 @@ from pipelines.defs.pictures import counts_table, line_plot, markdown_table
 from pipelines.defs.resources import POOL, Workspace
 from pipelines.defs.retries import trying_again
 from pipelines.extracts.deliveries import live_receipts
+from pipelines.publication.history import kept_publications
 from pipelines.publication.inputs import code_version, settled_definitions, settled_inputs
+from pipelines.publication.pages import write_reports
 from pipelines.publication.publish import (
     PUBLISHED_TABLES,
     STATISTICS_TABLES,
     mark_audited,
     new_publication_id,
+    note_warnings,
     publish,
     write_candidate,
 )
@@ -38,6 +41,24 @@ CANDIDATE_KEY = dg.AssetKey(["publication", "candidate"])
 SCORECARD_KEY = dg.AssetKey(["publication", "scorecard"])
 HEADLINE = ("unit", "status", "client", "collaborator", "gap", "symmetry index", "quadrant")
 REPORTS = ("report_en", "report_fr")
+
+
+def _origin(settings: Settings) -> dict[str, object]:
+    """What the manifest says of where a publication comes from; of deliveries no file name, which may name a person."""
+    receipts = live_receipts(settings.landing_dir)
+    return {
+        "deliveries": [
+            {
+                "delivery_id": receipt.delivery_id,
+                "sha256": receipt.sha256,
+                "contract": receipt.contract,
+                "contract_version": receipt.contract_version,
+                "landed": receipt.landed,
+            }
+            for receipt in receipts
+        ],
+        "settings": {"min_respondents": settings.min_respondents, "timezone": settings.timezone},
+    }
 
 
 def _facts(settings: Settings) -> dict[str, object]:
@@ -117,11 +138,39 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
     from pipelines.confidentiality.audit import audit
 
     say(context, "Looking for anything about too few people that the candidate gives away (linear audit)")
-    # Of exactly the bytes that would be published; what earlier files add to them is not looked for at each run.
-    exposed = audit(settings.candidate_path, [], settings.min_respondents, settings.warehouse_path)
+    # Of exactly the figures that would be published, beside those that readers may have kept.
+    previous = readable_before(settings)
+    found = audit(settings.candidate_path, previous, settings.min_respondents, settings.warehouse_path)
+    exposed = [one for one in found if one.kind != "change"]
+    warnings = [*late_data([one for one in found if one.kind == "change"], settings.min_respondents)]
+    for warning in warnings:
+        context.log.warning(warning)
+    note_warnings(settings.candidate_path, warnings)
     mark_audited(settings.candidate_path, passed=result.success and not exposed)
     yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
     yield audit_result(context, exposed, settings.min_respondents)
+
+
+def readable_before(settings: Settings) -> list[Path]:
+    """The publications that the audit reads beside the candidate, the newest first: as many as the setting says.
+
+    The one in force comes first: after a rollback that is what readers have.
+    """
+    kept = [one for one in kept_publications(settings.published_path) if not one.in_force]
+    before = [settings.published_path] if settings.published_path.is_file() else []
+    return [*before, *(one.scorecard for one in reversed(kept))][: settings.audit_previous]
+
+
+def late_data(changes: "Sequence[Exposure]", k: int) -> list[str]:
+    """One warning for all figures that fewer than k people have changed since the publication before."""
+    if not changes:
+        return []
+    indicators = sorted({name for change in changes for name in change.indicators})
+    named = ", ".join(indicators[:5]) + (f" and {len(indicators) - 5} more" if len(indicators) > 5 else "")
+    return [
+        f"late data: {len(changes)} figure(s) of {named} differ from the publication before by what fewer than {k} "
+        "people said; whoever has both files can tell. Publish months once their answers are in"
+    ]
 
 
 def audit_result(context: dg.AssetCheckExecutionContext, exposed: "Sequence[Exposure]", k: int) -> dg.AssetCheckResult:
@@ -160,7 +209,7 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
     """The scorecard that BI tools open: one DuckDB file and its Parquet copy, replaced in one atomic rename."""
     with trying_again(context):
         settings = workspace.settings()
-        parquet = publish(settings.candidate_path, settings.published_path)
+        kept = publish(settings.candidate_path, settings.published_path, _origin(settings), settings.keep_publications)
         shown = published_figures(settings.published_path)
         computed = computed_months(settings.warehouse_path)
     say(context, f"Published {settings.published_path}")
@@ -169,7 +218,7 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
     return dg.MaterializeResult(
         metadata={
             "path": dg.MetadataValue.path(str(settings.published_path)),
-            "parquet": dg.MetadataValue.path(str(parquet)),
+            "kept as": dg.MetadataValue.path(str(kept)),
             "dagster/row_count": shown.rows,
             "months computed": _computed(computed, settled_inputs(settings).months),
             "whole company, last month": dg.MetadataValue.md(markdown_table(HEADLINE, shown.headline)),
@@ -233,17 +282,8 @@ def published_figures(published: Path) -> PublishedFigures:
 )
 def report(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     """The first page to look at, in English and French: one HTML file each, which needs no network."""
-    from pipelines.publication.report import write_report
-
     say(context, "Writing the report")
     settings = workspace.settings()
-    bar = settled_definitions(settings).parameters["bar"]
-    languages: tuple[Literal["en", "fr"], ...] = ("en", "fr")
     with trying_again(context):
-        paths = [
-            write_report(
-                settings.published_path, settings.report_path(language), language=language, period=None, bar=bar
-            )
-            for language in languages
-        ]
+        paths = write_reports(settings, settled_definitions(settings).parameters["bar"])
     return dg.MaterializeResult(metadata={path.name: dg.MetadataValue.url(path.as_uri()) for path in paths})

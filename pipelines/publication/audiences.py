@@ -21,7 +21,8 @@ from typing import Annotated, Any
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from pipelines.publication.publish import STORAGE_VERSION, copy_comments, last_publication, quoted, sync
+from pipelines.publication.files import sync
+from pipelines.publication.publish import STORAGE_VERSION, copy_comments, last_publication, quoted
 from pipelines.yaml_lines import line_of, read_mapping
 
 #: Tables whose rows about the units above the subtree are shown, of everybody and not by population.

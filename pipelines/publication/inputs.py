@@ -15,6 +15,7 @@ from pipelines.extracts.contract import Contract, load_contracts
 from pipelines.extracts.deliveries import live_receipts
 from pipelines.extracts.landing import pending_fingerprint
 from pipelines.publication.audiences import Audiences, are_written
+from pipelines.publication.history import gone_back_from
 from pipelines.publication.publish import last_publication
 from pipelines.settings import DBT_PROJECT_DIR, PROJECT_DIR, SHIPPED_DEFINITIONS_DIR, Settings
 
@@ -122,7 +123,10 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
     if not are_written(settings.audiences_path, settings.published_path, settings.audiences_dir):
         return False
     deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
-    return last["inputs_fingerprint"] == inputs_fingerprint(settings, deliveries)
+    now = inputs_fingerprint(settings, deliveries)
+    # What somebody has gone back from is not published again before something in it has changed.
+    left = {kept.manifest["publication"]["inputs_fingerprint"] for kept in gone_back_from(settings.published_path)}
+    return now == last["inputs_fingerprint"] or now in left
 
 
 @dataclass(frozen=True)

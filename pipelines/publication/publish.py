@@ -1,13 +1,11 @@
 """Write, audit, publish.
 
-`write_candidate` builds the file beside the published one; a gate audits it; `publish` puts it in place with one
-atomic rename. A reader keeps the file it has open until it reconnects, and never sees a half-written one.
+`write_candidate` builds the file beside the published one; a gate audits it; `publish` puts it in force with one
+atomic rename (`history`). A reader keeps the file it has open until it reconnects, and never sees a half-written one.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +14,8 @@ from typing import Any
 
 import duckdb
 
+from pipelines.publication import history
+from pipelines.publication.files import file_sha256, sync
 from pipelines.statistics.tables import PUBLISHED
 
 # What the drivers that BI tools ship today (1.2 and later) can open, and 2.0 as well.
@@ -72,11 +72,16 @@ def last_publication(published: Path) -> dict[str, Any] | None:
     Raises:
         PublishedFileError: the file is there and is not a published scorecard.
     """
-    history = _history(published)
-    return history[-1] if history else None
+    publications = publications_of(published)
+    return publications[-1] if publications else None
 
 
-def _history(published: Path) -> list[dict[str, Any]]:
+def publications_of(published: Path) -> list[dict[str, Any]]:
+    """Every row of `publications`, by column name, the newest last; none when nothing is published yet.
+
+    Raises:
+        PublishedFileError: the file is there and is not a published scorecard.
+    """
     if not published.is_file():
         return []
     # In the order in which they were appended: a clock that was set back does not change which is the newest.
@@ -112,7 +117,7 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
     Raises:
         duckdb.Error: a mart is missing or the file cannot be written.
     """
-    history = _history(published)
+    publications = publications_of(published)
     candidate.parent.mkdir(parents=True, exist_ok=True)
     for leftover in (candidate, candidate.with_name(candidate.name + ".wal"), _audit_mark(candidate)):
         leftover.unlink(missing_ok=True)
@@ -121,7 +126,7 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
         connection.execute("attach ':memory:' as build")
         rows = {name: _copy_table(connection, "scorecard", name, order) for name, order in PUBLISHED_TABLES.items()}
         rows |= {name: _copy_table(connection, "statistics", name, order) for name, order in STATISTICS_TABLES.items()}
-        rows["publications"] = _write_publications(connection, history, facts)
+        rows["publications"] = _write_publications(connection, publications, facts)
         connection.execute(f"attach '{quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
         connection.execute("copy from database build to candidate")
         connection.execute("detach candidate")
@@ -162,7 +167,7 @@ def _comment(connection: duckdb.DuckDBPyConnection, table: str, column: str | No
 
 
 def _write_publications(
-    connection: duckdb.DuckDBPyConnection, history: list[dict[str, Any]], facts: Mapping[str, Any]
+    connection: duckdb.DuckDBPyConnection, former: list[dict[str, Any]], facts: Mapping[str, Any]
 ) -> int:
     columns = ", ".join(f"{name} {kind}" for name, (kind, _) in PUBLICATIONS_COLUMNS.items())
     connection.execute(f"create table build.main.publications ({columns})")
@@ -181,8 +186,8 @@ def _write_publications(
         "warnings": "",
     }
     marks = ", ".join(f"${name}" for name in PUBLICATIONS_COLUMNS)
-    connection.executemany(f"insert into build.main.publications values ({marks})", [*history, newest])
-    return len(history) + 1
+    connection.executemany(f"insert into build.main.publications values ({marks})", [*former, newest])
+    return len(former) + 1
 
 
 def note_warnings(candidate: Path, warnings: Sequence[str]) -> None:
@@ -209,71 +214,60 @@ def mark_audited(candidate: Path, passed: bool) -> None:
     mark = _audit_mark(candidate)
     mark.unlink(missing_ok=True)
     if passed:
-        mark.write_text(_sha256(candidate), encoding="utf-8")
+        mark.write_text(file_sha256(candidate), encoding="utf-8")
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+def publish(candidate: Path, published: Path, origin: Mapping[str, Any], keep: int) -> Path:
+    """Put an audited candidate in force, with its Parquet copy and its manifest.
 
-
-def publish(candidate: Path, published: Path) -> Path:
-    """Put an audited candidate in place of the published file, and its Parquet copy beside it.
-
-    The DuckDB file is replaced in one atomic rename. The Parquet files stand in a folder of their own for each
-    publication; `parquet` is a link to the newest, moved in one atomic rename as well. The folder before it is kept,
-    since a reader may still be going through it; older ones are removed.
+    All three are written into a folder of their own (`history.Kept`), and one link is moved to it in one atomic
+    rename: DuckDB file, Parquet and manifest change in the same instant. Readers keep what they have open.
 
     Args:
-        candidate: the audited file.
+        candidate: the audited file; it is moved away.
         published: where readers look, in the same file system.
+        origin: what the manifest says of deliveries, contracts and settings.
+        keep: how many publications are kept, at least; the one in force and the one before it always are.
 
     Returns:
-        The folder of Parquet files, one a table.
+        The folder of the publication.
 
     Raises:
         NotAuditedError: the gate has not let exactly these bytes through.
-        OSError: the folder cannot be written; the last publication is then untouched.
+        PublishedFileError: the candidate has no publication in it.
+        OSError: a folder cannot be written; the last publication is then untouched.
     """
-    folder, mark = published.parent, _audit_mark(candidate)
-    if not candidate.is_file() or not mark.is_file() or mark.read_text(encoding="utf-8") != _sha256(candidate):
+    mark = _audit_mark(candidate)
+    if not candidate.is_file() or not mark.is_file() or mark.read_text(encoding="utf-8") != file_sha256(candidate):
         raise NotAuditedError(
             f"{candidate} has not passed the publication gate as it is now, so it is not published; run the whole job"
         )
     newest = last_publication(candidate)
     if newest is None:
         raise PublishedFileError(f"{candidate} has no publication in it; run the job again")
-    parquet = folder / f"parquet-{newest['publication_id']}"
-    _write_parquet(candidate, parquet)
+    before = last_publication(published)
+    history.adopt_plain_file(published, before, write_parquet)
+    folder = history.folder_of(published)
+    unfinished = history.begin(folder)
+    write_parquet(candidate, unfinished / history.PARQUET)
+    manifest = history.manifest_of(newest, origin, candidate, unfinished / history.PARQUET)
     sync(candidate)
-    link = folder / "parquet"
-    temporary = folder / ".parquet-link"
-    temporary.unlink(missing_ok=True)
-    temporary.symlink_to(parquet.name, target_is_directory=True)
-    candidate.replace(published)
+    candidate.replace(unfinished / history.SCORECARD)
     mark.unlink()
-    temporary.replace(link)
-    sync(folder)
-    for old in sorted(path for path in folder.glob("parquet-*") if path != parquet)[:-1]:
-        shutil.rmtree(old)
-    return parquet
+    kept = history.finish(unfinished, folder / str(newest["publication_id"]), manifest)
+    history.put_in_force(published, kept)
+    history.remove_old(published, keep, spared=None if before is None else str(before["publication_id"]))
+    return kept
 
 
-def _write_parquet(source: Path, folder: Path) -> None:
+def write_parquet(source: Path, folder: Path) -> None:
+    """Write every table of a published file as Parquet into a new folder, and wait until it is on the disk."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     with duckdb.connect(str(source), read_only=True) as connection:
-        for name in ALL_TABLES:
+        names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        for (name,) in names:
             connection.execute(f"copy {name} to '{quoted(folder / name)}.parquet' (format parquet)")
     for path in folder.iterdir():
         sync(path)
     sync(folder)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

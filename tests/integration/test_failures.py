@@ -106,6 +106,27 @@ def test_a_delivery_that_closed_the_gate_can_be_taken_back(troubled: Company) ->
     assert (newest["deliveries"], newest["rows_read"]) == (7, 100)
 
 
+def test_going_back_is_not_undone_by_the_next_run(troubled: Company) -> None:
+    report = troubled.data / "published" / "report_en.html"
+    kept = json.loads(troubled.symmetry("publications", "--json").stdout)
+    assert [one["in_force"] for one in kept] == [False, True]
+    assert troubled.symmetry("publications", "--verify").returncode == 0
+    first, second = (one["publication_id"] for one in kept)
+    unknown = troubled.symmetry("rollback", "yesterday")
+    assert unknown.returncode == 2
+    assert f"kept are: {first}, {second}" in unknown.stderr
+    back = troubled.symmetry("rollback", first)
+    assert back.returncode == 0, back.stderr
+    assert troubled.query("select publication_id from publications").to_series().to_list() == [first]
+    assert first in report.read_text(encoding="utf-8")
+    again = troubled.symmetry("run")
+    assert again.returncode == 0, again.stderr
+    assert f"Somebody has gone back from {second}" in again.stdout
+    assert troubled.query("select count(*) from publications").item() == 1
+    assert troubled.symmetry("rollback", second).returncode == 0
+    assert troubled.query("select count(*) from publications").item() == 2
+
+
 def test_a_killed_run_blocks_nobody_and_another_process_is_named(troubled: Company) -> None:
     """The lock ends with its process; while it is held, a second run says who holds it and stops."""
     hold = "import sys; from pathlib import Path; from pipelines.publication.lock import hold_warehouse; "

@@ -56,14 +56,14 @@ def test_warnings_travel_and_a_clock_set_back_keeps_the_newest(warehouse: Path, 
     candidate = tmp_path / "published" / ".candidate" / "scorecard.duckdb"
     write_candidate(warehouse, candidate, published, facts("first000"))
     mark_audited(candidate, passed=True)
-    publish(candidate, published)
+    publish(candidate, published, {}, 2)
     with duckdb.connect(str(published)) as connection:
         connection.execute("alter table publications drop column warnings")
     earlier = facts("second00") | {"published_at": datetime(2026, 9, 1, 6, 0)}
     write_candidate(warehouse, candidate, published, earlier)
     note_warnings(candidate, ["HR is stale: 40 days", "two\nlines"])
     mark_audited(candidate, passed=True)
-    publish(candidate, published)
+    publish(candidate, published, {}, 2)
     newest = last_publication(published)
     assert newest is not None
     assert newest["inputs_fingerprint"] == "second00"
@@ -82,7 +82,7 @@ def test_comments_rows_and_history_travel(warehouse: Path, tmp_path: Path) -> No
     for fingerprint in ("first000", "second00"):
         rows = write_candidate(warehouse, candidate, published, facts(fingerprint))
         mark_audited(candidate, passed=True)
-        parquet = publish(candidate, published)
+        kept = publish(candidate, published, {}, 2)
     assert rows == dict.fromkeys((*PUBLISHED_TABLES, *STATISTICS_TABLES), 1) | {"publications": 2}
     newest = last_publication(published)
     assert newest is not None
@@ -100,27 +100,15 @@ def test_comments_rows_and_history_travel(warehouse: Path, tmp_path: Path) -> No
     assert column == [("a figure; of dim_unit",)]
     assert undescribed == []
     assert not candidate.exists()
-    assert {path.stem for path in parquet.iterdir()} == set(tables)
+    assert {path.stem for path in (kept / "parquet").iterdir()} == set(tables)
     assert pl.read_parquet(published.parent / "parquet" / "publications.parquet").height == 2
-
-
-def test_only_the_newest_two_parquet_folders_stay(warehouse: Path, tmp_path: Path) -> None:
-    published = tmp_path / "published" / "scorecard.duckdb"
-    candidate = tmp_path / "published" / "candidate.duckdb"
-    for fingerprint in ("aaaaaaaa", "bbbbbbbb", "cccccccc"):
-        write_candidate(warehouse, candidate, published, facts(fingerprint))
-        mark_audited(candidate, passed=True)
-        publish(candidate, published)
-    folders = sorted(path.name[-8:] for path in published.parent.glob("parquet-*"))
-    assert folders == ["bbbbbbbb", "cccccccc"]
-    assert (published.parent / "parquet").resolve().name.endswith("cccccccc")
 
 
 def test_a_reader_keeps_its_file_while_another_is_published(warehouse: Path, tmp_path: Path) -> None:
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
     mark_audited(candidate, passed=True)
-    publish(candidate, published)
+    publish(candidate, published, {}, 2)
     script = (
         "import duckdb, sys\n"
         f"connection = duckdb.connect({str(published)!r}, read_only=True)\n"
@@ -133,7 +121,7 @@ def test_a_reader_keeps_its_file_while_another_is_published(warehouse: Path, tmp
     assert reader.stdout.readline().strip() == "1"
     write_candidate(warehouse, candidate, published, facts("bbbbbbbb"))
     mark_audited(candidate, passed=True)
-    publish(candidate, published)
+    publish(candidate, published, {}, 2)
     answer, _ = reader.communicate("go on\n", timeout=60)
     assert answer.strip() == "1"
     newest = last_publication(published)
@@ -145,7 +133,7 @@ def test_duckdb_1_5_reads_the_file(warehouse: Path, tmp_path: Path) -> None:
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
     mark_audited(candidate, passed=True)
-    publish(candidate, published)
+    publish(candidate, published, {}, 2)
     cli = Path(sys.executable).with_name("duckdb")
     version = subprocess.run([cli, "--version"], capture_output=True, text=True, check=True).stdout
     assert version.startswith("v1.5")
@@ -171,7 +159,7 @@ def test_a_failed_write_leaves_the_last_publication(warehouse: Path, tmp_path: P
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
     mark_audited(candidate, passed=True)
-    publish(candidate, published)
+    publish(candidate, published, {}, 2)
     before = published.read_bytes()
     with duckdb.connect(str(warehouse)) as connection:
         connection.execute("drop table scorecard.dim_pair")
@@ -184,13 +172,13 @@ def test_what_the_gate_has_not_let_through_is_not_published(warehouse: Path, tmp
     published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
     write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
     with pytest.raises(NotAuditedError, match="has not passed the publication gate"):
-        publish(candidate, published)
+        publish(candidate, published, {}, 2)
     mark_audited(candidate, passed=True)
     with duckdb.connect(str(candidate)) as connection:
         connection.execute("update scorecard set figure = 9.9")
     with pytest.raises(NotAuditedError):
-        publish(candidate, published)
+        publish(candidate, published, {}, 2)
     mark_audited(candidate, passed=False)
     with pytest.raises(NotAuditedError):
-        publish(candidate, published)
+        publish(candidate, published, {}, 2)
     assert not published.exists()
