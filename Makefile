@@ -12,7 +12,7 @@ test: .venv/.ready
 	.venv/bin/pytest -n 2 --dist loadfile
 env: .venv/.ready
 ui: .venv/.ready ; @.venv/bin/symmetry ui
-bench: .venv/.ready ; .venv/bin/python -m benchmarks.speed && .venv/bin/python -m benchmarks.fuzz && .venv/bin/python -m benchmarks.accuracy && .venv/bin/python -m benchmarks.suppression
+bench: .venv/.ready ; .venv/bin/python -m benchmarks.speed && .venv/bin/python -m benchmarks.fuzz && .venv/bin/python -m benchmarks.accuracy && .venv/bin/python -m benchmarks.suppression && .venv/bin/python -m benchmarks.readers
 lock: .venv/.ready ; .venv/bin/uv pip compile pyproject.toml --extra dev --generate-hashes --no-emit-index-url --no-annotate --no-header --no-strip-extras --python-version 3.11 -o requirements.lock
 
 .venv/.ready: requirements.lock pyproject.toml

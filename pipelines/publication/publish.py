@@ -16,6 +16,7 @@ import duckdb
 
 from pipelines.publication import history
 from pipelines.publication.files import file_sha256, sync
+from pipelines.publication.schema import FORMER, SCHEMA_VERSION, write_former
 from pipelines.statistics.tables import PUBLISHED
 
 # What the drivers that BI tools ship today (1.2 and later) can open, and 2.0 as well.
@@ -53,7 +54,6 @@ PUBLICATIONS_COLUMNS = {
     "schema_version": ("INTEGER", "Version of the published schema: raised when a change would break a reader."),
     "warnings": ("VARCHAR", "What the gates warned of, one warning a line; empty when there was none."),
 }
-SCHEMA_VERSION = 1
 # Publications written before these columns were there are read with these values.
 FORMER_VALUES: Mapping[str, Any] = {"schema_version": 1, "warnings": ""}
 
@@ -127,6 +127,9 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
         rows = {name: _copy_table(connection, "scorecard", name, order) for name, order in PUBLISHED_TABLES.items()}
         rows |= {name: _copy_table(connection, "statistics", name, order) for name, order in STATISTICS_TABLES.items()}
         rows["publications"] = _write_publications(connection, publications, facts)
+        connection.execute("use build")
+        write_former(connection, FORMER, facts["published_at"].date())
+        connection.execute("use memory")
         connection.execute(f"attach '{quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
         connection.execute("copy from database build to candidate")
         connection.execute("detach candidate")
@@ -268,6 +271,13 @@ def write_parquet(source: Path, folder: Path) -> None:
         names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
         for (name,) in names:
             connection.execute(f"copy {name} to '{quoted(folder / name)}.parquet' (format parquet)")
-    for path in folder.iterdir():
+        views = connection.execute(
+            "select schema_name, view_name from duckdb_views() where not internal order by all"
+        ).fetchall()
+        for schema, name in views:
+            (folder / schema).mkdir(exist_ok=True)
+            target = quoted(folder / schema / name)
+            connection.execute(f"copy (from {schema}.{name}) to '{target}.parquet' (format parquet)")
+    for path in folder.rglob("*"):
         sync(path)
     sync(folder)

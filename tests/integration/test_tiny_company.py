@@ -36,6 +36,8 @@ from pipelines.defs.jobs import SCORECARD_JOB
 from pipelines.defs.publication import CANDIDATE_KEY, candidate, publication_gate, report
 from pipelines.defs.publication import scorecard as published
 from pipelines.defs.resources import Workspace
+from pipelines.publication.publish import PUBLISHED_TABLES, STATISTICS_TABLES
+from pipelines.publication.schema import WRITTEN_DOWN, described, problem
 from pipelines.settings import DBT_PROJECT_DIR
 from tests.integration.conftest import Company
 
@@ -166,6 +168,8 @@ def test_pairs_are_complete(tiny: Company) -> None:
 
 def test_the_publication_says_where_it_comes_from(tiny: Company) -> None:
     [row] = tiny.query("select * from publications").iter_rows(named=True)
+    written_down = json.loads(WRITTEN_DOWN.read_text(encoding="utf-8"))
+    assert problem(written_down, described(tiny.published, PUBLISHED_TABLES | STATISTICS_TABLES)) is None
     assert row["definitions"] == "definitions"
     assert row["deliveries"] == 6
     assert row["rows_read"] == row["rows_landed"] == 6 + 21 + 16 + 15 + 15 + 15

@@ -37,7 +37,11 @@ def write(file: Path, number: int) -> None:
         connection.execute(
             "insert into publications (publication_id, published_at, deliveries, warnings, inputs_fingerprint) "
             "values ($id, $at, 7, '', $fingerprint)",
-            {"id": f"id{number}", "at": datetime(2026, 11, 30) - timedelta(days=number), "fingerprint": f"fingerprint {number}"},
+            {
+                "id": f"id{number}",
+                "at": datetime(2026, 11, 30) - timedelta(days=number),
+                "fingerprint": f"fingerprint {number}",
+            },
         )
         connection.execute("create table scorecard as select $number as figure", {"number": number})
 
