@@ -61,6 +61,14 @@ class ExpectationOutcome:
     message: str
     remedy: str
 
+    @property
+    def told_to_readers(self) -> str:
+        """What travels with a publication: the rule and where it does not hold, without the names of files."""
+        shown = "; ".join(
+            _shown({key: value for key, value in example.items() if key != "file"}) for example in self.examples_by_key
+        )
+        return f"{self.table}: it does not hold that {self.says}" + (f", e.g. {shown}" if shown else "")
+
 
 @dataclass(frozen=True)
 class GateResult:
@@ -84,6 +92,10 @@ class GateResult:
     def success(self) -> bool:
         """Whether the gate is open: no expectation of severity ``error`` failed."""
         return not self.failures
+
+    def joined(self, other: GateResult) -> GateResult:
+        """This and what the same gate found on another file."""
+        return GateResult(self.gate, (*self.outcomes, *other.outcomes), self.seconds + other.seconds)
 
     def message(self) -> str:
         """The whole finding as text: a line for the verdict, then one paragraph for each expectation that failed."""

@@ -10,7 +10,7 @@ a certain source may contain is said in its contract (``min``, ``max``, ``codes`
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from expectations.gate import GateResult, run_gate
+from expectations.history import history_suites, prepare_history
 from expectations.rules import TableSuite, no_row, one_of, present, rule, unique, within
 from pipelines.extracts.deliveries import read_receipts
 from pipelines.extracts.entities import ENTITIES, PROVENANCE, Entity
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
+
+    from pipelines.extracts.onboarding.source_states import SourceState
 
 GATE = "landing"
 SCHEMA = "landing"
@@ -122,6 +125,9 @@ def check_landing(
     max_quarantine_share: float = MAX_QUARANTINE_SHARE,
     today: date | None = None,
     rules: str = "",
+    sources: Sequence[SourceState] = (),
+    grace: int | None = None,
+    accepted: Collection[str] = (),
 ) -> GateResult:
     """Run the landing gate.
 
@@ -135,6 +141,9 @@ def check_landing(
         today: the day from which "too far ahead" is counted; the clock's day by default.
         rules: which rules these are (the version of the code). Rows that have passed by the same ones are left out;
             without it, all are looked at and nothing is written down.
+        sources: the state of each contract, for freshness.
+        grace: days beyond its cadence before a source is stale; None leaves them to the cadence.
+        accepted: ids of deliveries whose volume and units somebody has found right.
 
     Raises:
         GateError: the warehouse is not there or cannot be opened for reading.
@@ -144,7 +153,11 @@ def check_landing(
         entities = _look_at_what_is_new(
             connection, prepare_landing_tables(connection, landing_dir, quarantine_dir), rules
         )
-    suites = landing_suites(entities, max_quarantine_share=max_quarantine_share, today=today)
+        prepare_history(connection, SCHEMA, read_receipts(landing_dir), sources, grace, accepted)
+    suites = [
+        *landing_suites(entities, max_quarantine_share=max_quarantine_share, today=today),
+        *history_suites(),
+    ]
     result = run_gate(warehouse, suites, gate=GATE, schema=SCHEMA)
     if rules:
         with duckdb.connect(str(warehouse)) as connection:

@@ -159,6 +159,16 @@ class Settings(BaseSettings):
     slow_run_minutes: int = Field(
         default=60, ge=1, description="A run that works or waits for longer than this is said to be stuck."
     )
+    accepted_deliveries: str | None = Field(
+        default=None,
+        description="Ids of deliveries that are right although their volume or units are unusual; commas between them.",
+    )
+    max_rows_lost_share: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="Share of a published table's rows that may be gone since the last publication; more stops it.",
+    )
     keep_publications: int = Field(
         default=12,
         ge=2,
@@ -358,6 +368,11 @@ class Settings(BaseSettings):
         return self.company_dir / "warehouse" / "inputs.json"
 
     @cached_property
+    def gate_warnings_path(self) -> Path:
+        """What the landing gate of the run in progress has warned of, to travel with the publication."""
+        return self.company_dir / "warehouse" / "landing_warnings.json"
+
+    @cached_property
     def definitions_copy(self) -> Path:
         """The definitions of the run in progress, copied when it began, so that an edit meanwhile changes nothing."""
         return self.company_dir / "warehouse" / "definitions"
@@ -397,6 +412,11 @@ class Settings(BaseSettings):
     def alert_addresses(self) -> tuple[str, ...]:
         """The addresses that get alerts."""
         return _members(self.alerts_email_to)
+
+    @cached_property
+    def accepted(self) -> tuple[str, ...]:
+        """The deliveries that are right although their volume or units are unusual."""
+        return _members(self.accepted_deliveries)
 
     @cached_property
     def retired(self) -> tuple[str, ...]:

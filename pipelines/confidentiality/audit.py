@@ -195,7 +195,12 @@ class _Answers:
         value = pl.col("multiplier").fill_null(1.0) * pl.col("s1_today") / pl.col("n_today")
         change = (pl.col("n") - pl.col("n_today")).abs()
         # The window's n is rounded at the tenth decimal.
-        same = (change < 1e-8) & ((pl.col("value") - value).abs() < 1e-6 * (1 + value.abs())).fill_null(True)
+        # A share is published within its bounds, whatever the sums give (more losses than clients: 0 % stayed).
+        bound = ((pl.col("value") == 0) & (value < 0)) | (
+            (pl.col("value") == pl.col("multiplier")) & (value > pl.col("multiplier"))
+        )
+        close = (pl.col("value") - value).abs() < 1e-6 * (1 + value.abs())
+        same = (change < 1e-8) & (close | bound).fill_null(True)
         return pl.concat(parts).with_columns(change=change, same=same | (pl.col("publication") == 0))
 
     def exposed(self, k: int) -> Iterator[Exposure]:

@@ -1,5 +1,6 @@
 """Landing: extracts become typed, pseudonymised rows, and the first gate decides whether they may go on."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +20,7 @@ from pipelines.extracts.contract import Contract
 from pipelines.extracts.deliveries import Receipt, live_receipts
 from pipelines.extracts.entities import ENTITIES
 from pipelines.extracts.landing import create_landing_views, land_inbox, pending_fingerprint
+from pipelines.extracts.onboarding.source_states import states_of
 from pipelines.extracts.pseudonyms import load_or_create_key
 from pipelines.extracts.rotation import Landing, finish_rotation
 from pipelines.publication.inputs import code_version, nothing_new, settle_inputs
@@ -248,5 +250,17 @@ def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -
         settings.quarantine_dir,
         max_quarantine_share=settings.max_quarantine_share,
         rules=code_version(),
+        sources=[
+            state
+            for state in states_of(
+                contracts_in_force(), live_receipts(settings.landing_dir), datetime.now(UTC).replace(tzinfo=None)
+            )
+            if state.source not in settings.retired
+        ],
+        grace=settings.stale_grace_days,
+        accepted=settings.accepted,
+    )
+    settings.gate_warnings_path.write_text(
+        json.dumps([warning.told_to_readers for warning in result.warnings]), encoding="utf-8"
     )
     yield from check_results(context, result, GATE, {f"landing.{entity}": landing_key(entity) for entity in ENTITIES})

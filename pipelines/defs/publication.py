@@ -1,5 +1,6 @@
 """Write, audit, publish, as three steps that ops can see: candidate, gate, published scorecard and report."""
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import duckdb
 
+from pipelines.defs.extracts import contracts_in_force
 from pipelines.defs.gates import check_results
 from pipelines.defs.loggers import say
 from pipelines.defs.months import MONTHS_KEY, computed_months
@@ -16,6 +18,7 @@ from pipelines.defs.pictures import counts_table, line_plot, markdown_table
 from pipelines.defs.resources import POOL, Workspace
 from pipelines.defs.retries import trying_again
 from pipelines.extracts.deliveries import live_receipts
+from pipelines.extracts.onboarding.source_states import states_of
 from pipelines.publication.history import kept_publications
 from pipelines.publication.inputs import code_version, settled_definitions, settled_inputs
 from pipelines.publication.pages import write_reports
@@ -28,6 +31,7 @@ from pipelines.publication.publish import (
     publish,
     write_candidate,
 )
+from pipelines.publication.sources import source_rows
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -97,7 +101,18 @@ def candidate(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
     with trying_again(context):
         settings = workspace.settings()
         facts = _facts(settings)
-        rows = write_candidate(settings.warehouse_path, settings.candidate_path, settings.published_path, facts)
+        states = states_of(
+            contracts_in_force(),
+            live_receipts(settings.landing_dir),
+            facts["published_at"],  # type: ignore[arg-type]
+        )
+        rows = write_candidate(
+            settings.warehouse_path,
+            settings.candidate_path,
+            settings.published_path,
+            facts,
+            source_rows(states, settings.stale_grace_days, settings.retired),
+        )
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": rows["scorecard"],
@@ -127,6 +142,7 @@ def candidate(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
 def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
     """The second gate: exactly the file that would be published."""
     settings = workspace.settings()
+    from expectations.compared import check_compared
     from expectations.published import check_published
 
     say(context, "Checking the candidate publication (Great Expectations)")
@@ -134,6 +150,14 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
         settings.candidate_path,
         min_respondents=settings.min_respondents,
         coverage=settled_definitions(settings).parameters["coverage"],
+    ).joined(
+        check_compared(
+            settings.candidate_path,
+            settings.published_path,
+            settings.warehouse_path,
+            max_rows_lost_share=settings.max_rows_lost_share,
+            work=settings.candidate_path.with_name("compared.duckdb"),
+        )
     )
     from pipelines.confidentiality.audit import audit
 
@@ -142,10 +166,14 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
     previous = readable_before(settings)
     found = audit(settings.candidate_path, previous, settings.min_respondents, settings.warehouse_path)
     exposed = [one for one in found if one.kind != "change"]
-    warnings = [*late_data([one for one in found if one.kind == "change"], settings.min_respondents)]
-    for warning in warnings:
+    changed = late_data([one for one in found if one.kind == "change"], settings.min_respondents)
+    for warning in changed:
         context.log.warning(warning)
-    note_warnings(settings.candidate_path, warnings)
+    landed = json.loads(settings.gate_warnings_path.read_text(encoding="utf-8"))
+    note_warnings(
+        settings.candidate_path,
+        [*landed, *(warning.told_to_readers for warning in result.warnings), *changed],
+    )
     mark_audited(settings.candidate_path, passed=result.success and not exposed)
     yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
     yield audit_result(context, exposed, settings.min_respondents)

@@ -64,6 +64,11 @@ _FEEDS: dict[str, set[FieldType]] = {
 _NAME = re.compile(r"^[a-z][a-z0-9_]*$")
 
 
+def grace_days(cadence: str, chosen: int | None) -> int:
+    """The days of grace of a cadence; `chosen`: the setting, None where it leaves them to the cadence."""
+    return GRACE_DAYS[cadence] if chosen is None else chosen
+
+
 class ContractError(ValueError):
     """A contract that cannot be used; the message names the file, the line and the remedy."""
 

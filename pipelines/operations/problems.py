@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.extracts.contract import CADENCES, GRACE_DAYS
+from pipelines.extracts.contract import CADENCES, grace_days
 from pipelines.operations.runs import NO_WORD, failures_in_force
 from pipelines.operations.status import Part, Source, Status
 
@@ -205,11 +205,6 @@ def _sources(status: Status, limits: Limits) -> Iterator[Problem]:
                 "setting retired_sources.",
                 since=source.version,
             )
-
-
-def grace_days(cadence: str, chosen: int | None) -> int:
-    """The days of grace of a cadence; `chosen`: the setting, None where it leaves them to the cadence."""
-    return GRACE_DAYS[cadence] if chosen is None else chosen
 
 
 def is_stale(source: Source, chosen_grace_days: int | None) -> bool:

@@ -183,11 +183,13 @@ def write_audience(published: Path, file: Path, units: Sequence[str]) -> None:
             )
             copy_comments(connection, "published", "main", name)
         connection.execute("use build")
-        for schema, view in connection.execute(
-            "select schema_name, sql from duckdb_views() where database_name = 'published' and not internal"
+        for schema, name, view in connection.execute(
+            "select schema_name, view_name, sql from duckdb_views() where database_name = 'published' and not internal"
         ).fetchall():
             connection.execute(f"create schema if not exists {schema}")
             connection.execute(view)
+            if schema == "main":
+                copy_comments(connection, "published", "main", name, "view")
         connection.execute(f"attach '{quoted(file)}' as audience (storage_version '{STORAGE_VERSION}')")
         connection.execute("copy from database build to audience")
         connection.execute("use memory")

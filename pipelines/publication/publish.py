@@ -17,6 +17,13 @@ import duckdb
 from pipelines.publication import history
 from pipelines.publication.files import file_sha256, sync
 from pipelines.publication.schema import FORMER, SCHEMA_VERSION, write_former
+from pipelines.publication.sources import (
+    FRESHNESS,
+    FRESHNESS_COLUMNS,
+    FRESHNESS_COMMENT,
+    SOURCES_COLUMNS,
+    SOURCES_COMMENT,
+)
 from pipelines.statistics.tables import PUBLISHED
 
 # What the drivers that BI tools ship today (1.2 and later) can open, and 2.0 as well.
@@ -33,7 +40,6 @@ PUBLISHED_TABLES = {
     "dim_indicator": ("sort_order", "indicator_id"),
 }
 STATISTICS_TABLES = {name: table.key for name, table in PUBLISHED.items()}
-ALL_TABLES = (*PUBLISHED_TABLES, *STATISTICS_TABLES, "publications")
 
 PUBLICATIONS_COMMENT = "History of publications, the newest last: when, from what, and how much was read."
 PUBLICATIONS_COLUMNS = {
@@ -101,7 +107,13 @@ def new_publication_id(fingerprint: str, now: datetime) -> str:
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fingerprint[:8]}"
 
 
-def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Mapping[str, Any]) -> dict[str, int]:
+def write_candidate(
+    warehouse: Path,
+    candidate: Path,
+    published: Path,
+    facts: Mapping[str, Any],
+    sources: Sequence[Mapping[str, Any]] = (),
+) -> dict[str, int]:
     """Build the file that is to be audited, beside the published one.
 
     Args:
@@ -110,6 +122,7 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
         candidate: the file to write; an older candidate is replaced.
         published: the file in force, whose history of publications is carried over.
         facts: the new row of `publications`, by column; period and unit figures are taken from the scorecard.
+        sources: the rows of `sources`, by column.
 
     Returns:
         Rows by table.
@@ -127,7 +140,12 @@ def write_candidate(warehouse: Path, candidate: Path, published: Path, facts: Ma
         rows = {name: _copy_table(connection, "scorecard", name, order) for name, order in PUBLISHED_TABLES.items()}
         rows |= {name: _copy_table(connection, "statistics", name, order) for name, order in STATISTICS_TABLES.items()}
         rows["publications"] = _write_publications(connection, publications, facts)
+        rows["sources"] = _write_rows(connection, "sources", SOURCES_COMMENT, SOURCES_COLUMNS, sources)
         connection.execute("use build")
+        connection.execute(FRESHNESS)
+        _comment(connection, "source_freshness", None, FRESHNESS_COMMENT, kind="view")
+        for name, words in FRESHNESS_COLUMNS.items():
+            _comment(connection, "source_freshness", name, words)
         write_former(connection, FORMER, facts["published_at"].date())
         connection.execute("use memory")
         connection.execute(f"attach '{quoted(candidate)}' as candidate (storage_version '{STORAGE_VERSION}')")
@@ -150,33 +168,33 @@ def _copy_table(connection: duckdb.DuckDBPyConnection, schema: str, name: str, o
     return int(counted[0][0])
 
 
-def copy_comments(connection: duckdb.DuckDBPyConnection, database: str, schema: str, name: str) -> None:
-    """Put the comments of a table of an attached database, and of its columns, on the one of that name in `build`."""
+def copy_comments(
+    connection: duckdb.DuckDBPyConnection, database: str, schema: str, name: str, kind: str = "table"
+) -> None:
+    """Put the comments of a table (or view) of an attached database, and of its columns, on the one of that name in
+    `build`."""
     place = "database_name = $database and schema_name = $schema and table_name = $name"
     comments = connection.execute(
-        f"select null, comment from duckdb_tables() where {place} "
+        f"select null, comment from duckdb_{kind}s() where {place.replace('table_name', f'{kind}_name')} "
         f"union all select column_name, comment from duckdb_columns() where {place}",
         {"database": database, "schema": schema, "name": name},
     ).fetchall()
     for column, comment in comments:
-        _comment(connection, name, column, comment)
+        _comment(connection, name, column, comment, kind)
 
 
-def _comment(connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None) -> None:
+def _comment(
+    connection: duckdb.DuckDBPyConnection, table: str, column: str | None, comment: str | None, kind: str = "table"
+) -> None:
     # COMMENT ON takes no parameter, so the text is quoted here.
     text = (comment or "").replace("'", "''")
-    target = f"table build.main.{table}" if column is None else f'column build.main.{table}."{column}"'
+    target = f"{kind} build.main.{table}" if column is None else f'column build.main.{table}."{column}"'
     connection.execute(f"comment on {target} is '{text}'")
 
 
 def _write_publications(
     connection: duckdb.DuckDBPyConnection, former: list[dict[str, Any]], facts: Mapping[str, Any]
 ) -> int:
-    columns = ", ".join(f"{name} {kind}" for name, (kind, _) in PUBLICATIONS_COLUMNS.items())
-    connection.execute(f"create table build.main.publications ({columns})")
-    _comment(connection, "publications", None, PUBLICATIONS_COMMENT)
-    for name, (_, comment) in PUBLICATIONS_COLUMNS.items():
-        _comment(connection, "publications", name, comment)
     [(first, last, units)] = connection.execute(
         "select min(period), max(period), count(distinct unit_id) from build.main.scorecard"
     ).fetchall()
@@ -188,9 +206,27 @@ def _write_publications(
         "schema_version": SCHEMA_VERSION,
         "warnings": "",
     }
-    marks = ", ".join(f"${name}" for name in PUBLICATIONS_COLUMNS)
-    connection.executemany(f"insert into build.main.publications values ({marks})", [*former, newest])
-    return len(former) + 1
+    return _write_rows(connection, "publications", PUBLICATIONS_COMMENT, PUBLICATIONS_COLUMNS, [*former, newest])
+
+
+def _write_rows(
+    connection: duckdb.DuckDBPyConnection,
+    table: str,
+    comment: str,
+    columns: Mapping[str, tuple[str, str]],
+    rows: Sequence[Mapping[str, Any]],
+) -> int:
+    """A table of `build` with its comments; columns: by name, type and comment."""
+    listed = ", ".join(f"{name} {kind}" for name, (kind, _) in columns.items())
+    connection.execute(f"create table build.main.{table} ({listed})")
+    _comment(connection, table, None, comment)
+    for name, (_, words) in columns.items():
+        _comment(connection, table, name, words)
+    if rows:
+        marks = ", ".join(f"${name}" for name in columns)
+        wanted = [{name: row[name] for name in columns} for row in rows]
+        connection.executemany(f"insert into build.main.{table} values ({marks})", wanted)
+    return len(rows)
 
 
 def note_warnings(candidate: Path, warnings: Sequence[str]) -> None:
@@ -271,8 +307,10 @@ def write_parquet(source: Path, folder: Path) -> None:
         names = connection.execute("select table_name from duckdb_tables() order by 1").fetchall()
         for (name,) in names:
             connection.execute(f"copy {name} to '{quoted(folder / name)}.parquet' (format parquet)")
+        # Those of former versions; a view of the schema in force is worked out by whoever reads the tables.
         views = connection.execute(
-            "select schema_name, view_name from duckdb_views() where not internal order by all"
+            "select schema_name, view_name from duckdb_views() "
+            "where not internal and schema_name <> 'main' order by all"
         ).fetchall()
         for schema, name in views:
             (folder / schema).mkdir(exist_ok=True)

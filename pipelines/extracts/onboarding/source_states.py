@@ -14,9 +14,9 @@ from pipelines.extracts.deliveries import Receipt
 class SourceState:
     """A contract in force and its last delivery; times are naive UTC, as in the receipts.
 
-    `age_days`: whole days since the newest version delivered (`dated`); `overdue_days`: whole days beyond what the
-    cadence promises, 0 when in time. Both null where nothing was ever delivered; the latter also where no cadence is
-    promised. `path`: the contract's file; `replaces`: the shipped contract it stands in for.
+    `dated`: until when its newest version brings it up to date; `age_days`: whole days since then; `overdue_days`:
+    whole days beyond what the cadence promises, 0 when in time. All null where nothing was ever delivered, the last
+    also where no cadence is promised. `path`: the contract's file; `replaces`: the shipped contract it stands in for.
     """
 
     source: str
@@ -31,6 +31,7 @@ class SourceState:
     file: str | None = None
     version: datetime | None = None
     landed_at: datetime | None = None
+    dated: datetime | None = None
     age_days: int | None = None
     overdue_days: int | None = None
 
@@ -81,6 +82,7 @@ def states_of(contracts: Sequence[Contract], receipts: Sequence[Receipt], now: d
                 file=last.file,
                 version=last.version,
                 landed_at=last.landed_at,
+                dated=dated(contract, last),
                 age_days=age,
                 overdue_days=late,
             )

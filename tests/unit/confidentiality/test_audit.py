@@ -111,6 +111,14 @@ def test_one_person_added_between_two_publications_is_told_by_the_difference() -
     )
 
 
+def test_a_share_that_is_cut_at_its_bound_has_not_changed() -> None:
+    """More losses than people make the sums say -1; published is 0, today as before."""
+    rows, people = site()
+    cells = people.cells.with_columns(s1=-pl.col("s1"))
+    same = publication(hide("a", "c")(rows).with_columns(value=pl.lit(0.0)), SITE)
+    assert exposures(same, [same], People(cells, people.windows), 5) == []
+
+
 def test_figures_about_nobody_are_not_audited() -> None:
     rows, people = site()
     free = Publication(rows, SITE, INDICATORS.with_columns(protects=pl.lit("none")))

@@ -83,7 +83,7 @@ def test_comments_rows_and_history_travel(warehouse: Path, tmp_path: Path) -> No
         rows = write_candidate(warehouse, candidate, published, facts(fingerprint))
         mark_audited(candidate, passed=True)
         kept = publish(candidate, published, {}, 2)
-    assert rows == dict.fromkeys((*PUBLISHED_TABLES, *STATISTICS_TABLES), 1) | {"publications": 2}
+    assert rows == dict.fromkeys((*PUBLISHED_TABLES, *STATISTICS_TABLES), 1) | {"publications": 2, "sources": 0}
     newest = last_publication(published)
     assert newest is not None
     assert newest["inputs_fingerprint"] == "second00"
