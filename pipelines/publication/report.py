@@ -85,6 +85,7 @@ class Published:
     units: Sequence[Row] = ()
     pairs: Sequence[Row] = ()
     publication: Row = field(default_factory=dict)
+    stale: Sequence[Row] = ()
 
 
 def _read(path: Path, period: date | None) -> Published:
@@ -121,6 +122,12 @@ def _read(path: Path, period: date | None) -> Published:
 
         publications = rows("select * from published.publications order by rowid desc limit 1")
         publication = publications[0] if publications else {}
+        views = rows("select view_name from duckdb_views() where database_name = 'published' and not internal")
+        stale: list[Row] = []
+        if {"view_name": "source_freshness"} in views:
+            stale = rows(
+                "select source, age_days from published.source_freshness where status = 'stale' order by source"
+            )
         periods = rows("""
             select s.period, coalesce(p.is_complete, true) as is_complete
             from (select distinct period from published.scorecard) as s
@@ -129,7 +136,7 @@ def _read(path: Path, period: date | None) -> Published:
         """)
         chosen = _choose(periods, period)
         if chosen is None:
-            return Published(period=None, publication=publication)
+            return Published(period=None, publication=publication, stale=stale)
         named = rows("select * from published.dim_period where period = ?", chosen)
         return Published(
             period=chosen,
@@ -146,6 +153,7 @@ def _read(path: Path, period: date | None) -> Published:
                 chosen,
             ),
             publication=publication,
+            stale=stale,
         )
 
 
@@ -250,7 +258,7 @@ def render(published: Published, language: Language, *, bar: float = 60.0) -> st
         plane=_plane(ok, top, bar, say) if ok else None,
         gaps=_gaps(units, top, say),
         pairs=_pairs(published.pairs, top, say) if top else [],
-        publication=_publication(published.publication, say),
+        publication=_publication(published.publication, published.stale, say),
         bar_text=say.number(bar, 0),
     )
 
@@ -667,9 +675,9 @@ def _pairs(rows: Sequence[Row], top: Row, say: Format) -> list[Row]:
     return groups
 
 
-def _publication(row: Mapping[str, Any], say: Format) -> list[str]:
-    """What the foot of the page says about where the figures come from."""
-    lines = []
+def _publication(row: Mapping[str, Any], stale: Sequence[Row], say: Format) -> list[str]:
+    """What the foot of the page says about where the figures come from, and how old that is."""
+    lines = [say.text("foot_stale", source=one["source"], days=say.count(one["age_days"])) for one in stale]
     if row.get("published_at") is not None:
         when = row["published_at"]
         at = when.strftime("%Y-%m-%d %H:%M") if say.language == "en" else when.strftime("%d/%m/%Y %H:%M")
@@ -683,4 +691,7 @@ def _publication(row: Mapping[str, Any], say: Format) -> list[str]:
                 quarantined=say.count(row.get("rows_quarantined")),
             )
         )
+    warnings = len(str(row.get("warnings") or "").splitlines())
+    if warnings:
+        lines.append(say.text("foot_warnings", count=say.count(warnings)))
     return lines

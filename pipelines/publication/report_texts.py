@@ -158,6 +158,8 @@ _ENGLISH: dict[str, str] = {
     # foot
     "foot_published": "Published {at} UTC, publication {id}.",
     "foot_rows": "{read} rows read: {landed} taken in, {quarantined} set aside in quarantine.",
+    "foot_stale": "Stale source: what {source} says is {days} days old, older than its cadence allows.",
+    "foot_warnings": "The checks gave {count} warning(s): see `warnings` in the table `publications`.",
     "foot_method": "Scores of 0 to 100; 95% intervals; method in the project's documentation.",
     "credit": "Symétrie des Attentions is a trademark of the Académie du Service.",
 }
@@ -289,6 +291,9 @@ _FRENCH: dict[str, str] = {
     "personnes, {few} sans données suffisantes des deux côtés.",
     "foot_published": "Publié le {at} UTC, publication {id}.",
     "foot_rows": "{read} lignes lues\u00a0: {landed} retenues, {quarantined} mises en quarantaine.",
+    "foot_stale": "Source périmée\u00a0: les données de {source} ont {days} jours, plus que son rythme ne le permet.",
+    "foot_warnings": "Les contrôles ont donné {count} avertissement(s)\u00a0: voir `warnings` dans la table "
+    "`publications`.",
     "foot_method": "Scores de 0 à 100\u202f; intervalles à 95\u202f%\u202f; méthode dans la documentation du projet.",
     "credit": "Symétrie des Attentions est une marque de l’Académie du Service.",
 }

@@ -2,6 +2,7 @@
 
 import math
 import re
+import shutil
 from collections.abc import Iterable
 from datetime import date, datetime
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ import pytest
 
 from pipelines.publication.report import Format, ReportError, write_report
 from pipelines.publication.report_texts import LEVELS, MONTHS, TEXTS
+from pipelines.publication.sources import FRESHNESS, SOURCES_COLUMNS
 
 OCTOBER, SEPTEMBER, NOVEMBER = date(2026, 10, 1), date(2026, 9, 1), date(2026, 11, 1)
 HOSTILE = "<script>alert('x')</script> & \"Sons\""
@@ -295,6 +297,31 @@ def test_hostile_names_are_text(published: Path, tmp_path: Path) -> None:
     assert HOSTILE not in html
     assert HOSTILE in page.text
     assert any(HOSTILE in (attrs.get("data-sentence") or "") for _, attrs in page.tags)
+
+
+def test_a_stale_source_is_said_with_its_age_and_so_are_warnings(published: Path, tmp_path: Path) -> None:
+    """Published on 3 November 2026: promised within 31 days and 5 of grace, CRM is 37 days old and HR 36."""
+    file = Path(shutil.copy(published, tmp_path / "scorecard.duckdb"))
+    with duckdb.connect(str(file)) as db:
+        db.execute("alter table publications add column warnings varchar")
+        db.execute("update publications set warnings = 'one' || chr(10) || 'two'")
+        columns = ", ".join(f"{name} {kind}" for name, (kind, _) in SOURCES_COLUMNS.items())
+        db.execute(f"create table sources ({columns})")
+        for source, day in (("crm.<b>case", "2026-09-27"), ("hr.employee", "2026-09-28")):
+            db.execute("insert into sources values (?, 'case', 'monthly', 31, 5, ?, false)", [source, day])
+        db.execute("insert into sources values ('old.survey', 'case', 'monthly', 31, 5, '2020-01-01', true)")
+        db.execute(FRESHNESS)
+        found = db.execute("select source, age_days, status from source_freshness order by source").fetchall()
+    assert found == [("crm.<b>case", 37, "stale"), ("hr.employee", 36, "late"), ("old.survey", 2498, "unpromised")]
+    for language, told, counted in (
+        ("en", "Stale source: what crm.&lt;b&gt;case says is 37 days old", "The checks gave 2 warning(s)"),
+        ("fr", "Source périmée\u00a0: les données de crm.&lt;b&gt;case ont 37 jours", "donné 2 avertissement(s)"),
+    ):
+        page = write_report(file, tmp_path / f"{language}.html", language=language, bar=60).read_text(encoding="utf-8")  # type: ignore[arg-type]
+        assert told in page
+        assert counted in page
+        assert "hr.employee" not in page
+        assert "old.survey" not in page
 
 
 def test_hidden_units_show_no_number(published: Path, tmp_path: Path) -> None:
