@@ -9,11 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from expectations.data_docs import Validation
 from expectations.rules import Severity, TableSuite
 
 if TYPE_CHECKING:
@@ -72,11 +73,15 @@ class ExpectationOutcome:
 
 @dataclass(frozen=True)
 class GateResult:
-    """What a gate found: every expectation's outcome, in the order of the suites."""
+    """What a gate found: every expectation's outcome, in the order of the suites.
+
+    `validations` are Great Expectations' own results, for the pages (`data_docs`).
+    """
 
     gate: str
     outcomes: tuple[ExpectationOutcome, ...]
     seconds: float
+    validations: tuple[Validation, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def failures(self) -> tuple[ExpectationOutcome, ...]:
@@ -95,7 +100,12 @@ class GateResult:
 
     def joined(self, other: GateResult) -> GateResult:
         """This and what the same gate found on another file."""
-        return GateResult(self.gate, (*self.outcomes, *other.outcomes), self.seconds + other.seconds)
+        return GateResult(
+            self.gate,
+            (*self.outcomes, *other.outcomes),
+            self.seconds + other.seconds,
+            (*self.validations, *other.validations),
+        )
 
     def message(self) -> str:
         """The whole finding as text: a line for the verdict, then one paragraph for each expectation that failed."""
@@ -158,11 +168,14 @@ def run_gate(path: Path, suites: Sequence[TableSuite], *, gate: str, schema: str
     if not path.is_file():
         raise GateError(f"The {gate} gate found no file {path}; run the step before it first.")
     outcomes: list[ExpectationOutcome] = []
+    validations: list[Validation] = []
     with _open(path, schema, gate) as datasource:
         present = _columns_by_table(datasource, schema)
         for suite in suites:
-            outcomes += _run_suite(datasource, suite, schema, present.get(suite.source))
-    return GateResult(gate=gate, outcomes=tuple(outcomes), seconds=time.monotonic() - started)
+            found, validation = _run_suite(datasource, suite, schema, present.get(suite.source))
+            outcomes += found
+            validations += [] if validation is None else [validation]
+    return GateResult(gate, tuple(outcomes), time.monotonic() - started, tuple(validations))
 
 
 def _context() -> EphemeralDataContext:
@@ -228,13 +241,14 @@ def _columns_by_table(datasource: DuckDBDatasource, schema: str) -> dict[str, se
 
 def _run_suite(
     datasource: DuckDBDatasource, suite: TableSuite, schema: str, present: set[str] | None
-) -> list[ExpectationOutcome]:
+) -> tuple[list[ExpectationOutcome], Validation | None]:
+    """Every outcome of a suite, and Great Expectations' result where it could be run."""
     from great_expectations import ExpectationSuite
 
     table = suite.table if schema == "main" else f"{schema}.{suite.table}"
     shape = _shape(suite, table, present)
     if not shape.success:
-        return [shape]
+        return [shape], None
     asset = datasource.add_table_asset(name=suite.suite, table_name=suite.source)
     batch = asset.add_batch_definition_whole_table("all rows").get_batch()
     # Results come back in an order of their own; the number brings them back into ours.
@@ -259,10 +273,12 @@ def _run_suite(
             rows.append(int(_query(datasource, f"SELECT count(*) FROM {name}")[0][0]))
         return rows[0]
 
-    return [shape] + [
+    outcomes = [
         _outcome(suite, table, expectation, by_number[number], batch, row_count)
         for number, expectation in enumerate(numbered)
     ]
+    messages = [outcomes[single["expectation_config"]["meta"]["number"]].message for single in result.results]
+    return [shape, *outcomes], Validation(suite.suite, result, messages)
 
 
 def _shape(suite: TableSuite, table: str, present: set[str] | None) -> ExpectationOutcome:

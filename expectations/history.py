@@ -247,7 +247,7 @@ def history_suites() -> list[TableSuite]:
             columns=("delivery_id", "file", "contract", "delivery", "rows", "usual", "share_of_usual"),
             expectations=(
                 no_row(
-                    f"a source's newest snapshot has at least {SNAPSHOT_LEAST:.0%} of its usual rows",
+                    f"a source's newest snapshot has at least {100 * SNAPSHOT_LEAST:g} % of its usual rows",
                     f"Whoever is not in a snapshot counts as gone, so nothing is computed from it. {accept}",
                     where=f"delivery = 'snapshot' AND share_of_usual < {SNAPSHOT_LEAST}",
                     show=volume,
@@ -270,7 +270,7 @@ def history_suites() -> list[TableSuite]:
             columns=("delivery_id", "file", "contract", "entity", "units_before", "units_missing", "one_of_them"),
             expectations=(
                 no_row(
-                    f"at most {UNITS_MISSING_SHARE:.0%} of the units of the delivery before lack in the newest",
+                    f"at most {100 * UNITS_MISSING_SHARE:g} % of the units of the delivery before lack in the newest",
                     f"A region may be missing from the export, or units have new codes. {accept}",
                     where=f"units_missing > {UNITS_MISSING_SHARE} * units_before",
                     show=("delivery_id", "file", "entity", "units_before", "units_missing", "one_of_them"),

@@ -159,6 +159,9 @@ class Settings(BaseSettings):
     slow_run_minutes: int = Field(
         default=60, ge=1, description="A run that works or waits for longer than this is said to be stuck."
     )
+    data_docs_days: int = Field(
+        default=90, ge=1, description="Days that the pages of what the gates found (Data Docs) are kept."
+    )
     accepted_deliveries: str | None = Field(
         default=None,
         description="Ids of deliveries that are right although their volume or units are unusual; commas between them.",
@@ -366,6 +369,11 @@ class Settings(BaseSettings):
     def inputs_path(self) -> Path:
         """What the run in progress works from: its fingerprint and the name of its definitions."""
         return self.company_dir / "warehouse" / "inputs.json"
+
+    @cached_property
+    def data_docs_dir(self) -> Path:
+        """Great Expectations' pages of what the gates found, a folder for each run of a gate."""
+        return self.company_dir / "data_docs"
 
     @cached_property
     def gate_warnings_path(self) -> Path:

@@ -1,16 +1,32 @@
 """A gate's outcome, said in Dagster's terms: one check result per asset, which expectation, how many rows, examples."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import dagster as dg
+
+from pipelines.settings import Settings
 
 if TYPE_CHECKING:
     from expectations.gate import ExpectationOutcome, GateResult
 
 
+def write_pages(settings: Settings, result: "GateResult") -> str:
+    """Write the Data Docs of a gate, remove those whose time is over, and return the address of the new index."""
+    from expectations.data_docs import expire, write_data_docs
+
+    now = datetime.now(UTC)
+    expire(settings.data_docs_dir, settings.data_docs_days, now)
+    return write_data_docs(result, settings.data_docs_dir, now).as_uri()
+
+
 def check_results(
-    context: dg.AssetCheckExecutionContext, result: "GateResult", check: str, assets: Mapping[str, dg.AssetKey]
+    context: dg.AssetCheckExecutionContext,
+    result: "GateResult",
+    check: str,
+    assets: Mapping[str, dg.AssetKey],
+    pages: str,
 ) -> Iterator[dg.AssetCheckResult]:
     """One result an asset, from the outcomes on its table.
 
@@ -20,6 +36,7 @@ def check_results(
         check: the check's name.
         assets: asset key by table; an outcome on a table that is not listed counts for every asset, since nothing
             can be trusted when the deliveries' own counts do not add up. A mere warning of such a table is said once.
+        pages: address of the gate's Data Docs.
     """
     first = next(iter(assets))
     for table, key in assets.items():
@@ -45,6 +62,7 @@ def check_results(
             metadata={
                 "expectations": len(outcomes),
                 "failed": len(failures),
+                "Data Docs": dg.MetadataValue.url(pages),
                 "findings": dg.MetadataValue.md("\n\n".join(f.message for f in failures) or "All expectations hold."),
             },
         )

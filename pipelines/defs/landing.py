@@ -10,7 +10,7 @@ import duckdb
 
 from pipelines.defs.extracts import contracts_in_force, extract_key
 from pipelines.defs.freshness import landing_freshness
-from pipelines.defs.gates import check_results
+from pipelines.defs.gates import check_results, write_pages
 from pipelines.defs.loggers import say
 from pipelines.defs.pictures import counts_table, markdown_table
 from pipelines.defs.resources import POOL, Workspace
@@ -263,4 +263,5 @@ def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -
     settings.gate_warnings_path.write_text(
         json.dumps([warning.told_to_readers for warning in result.warnings]), encoding="utf-8"
     )
-    yield from check_results(context, result, GATE, {f"landing.{entity}": landing_key(entity) for entity in ENTITIES})
+    tables = {f"landing.{entity}": landing_key(entity) for entity in ENTITIES}
+    yield from check_results(context, result, GATE, tables, write_pages(settings, result))

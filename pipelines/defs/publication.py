@@ -11,7 +11,7 @@ import dagster as dg
 import duckdb
 
 from pipelines.defs.extracts import contracts_in_force
-from pipelines.defs.gates import check_results
+from pipelines.defs.gates import check_results, write_pages
 from pipelines.defs.loggers import say
 from pipelines.defs.months import MONTHS_KEY, computed_months
 from pipelines.defs.pictures import counts_table, line_plot, markdown_table
@@ -156,7 +156,7 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
             settings.published_path,
             settings.warehouse_path,
             max_rows_lost_share=settings.max_rows_lost_share,
-            work=settings.candidate_path.with_name("compared.duckdb"),
+            work=settings.warehouse_path.with_name("compared.duckdb"),
         )
     )
     from pipelines.confidentiality.audit import audit
@@ -175,7 +175,7 @@ def publication_gate(context: dg.AssetCheckExecutionContext, workspace: Workspac
         [*landed, *(warning.told_to_readers for warning in result.warnings), *changed],
     )
     mark_audited(settings.candidate_path, passed=result.success and not exposed)
-    yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY})
+    yield from check_results(context, result, GATE, {"main": CANDIDATE_KEY}, write_pages(settings, result))
     yield audit_result(context, exposed, settings.min_respondents)
 
 
@@ -252,6 +252,7 @@ def scorecard(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.Mat
             "whole company, last month": dg.MetadataValue.md(markdown_table(HEADLINE, shown.headline)),
             "whole company over time": dg.MetadataValue.md(line_plot(shown.months, shown.lines)),
             "units by status, last month": dg.MetadataValue.md(counts_table("status", shown.statuses)),
+            "Data Docs": dg.MetadataValue.path(str(settings.data_docs_dir)),
             "quarantine": dg.MetadataValue.path(str(settings.quarantine_dir)),
             **{name: dg.MetadataValue.url(settings.report_path(name[-2:]).as_uri()) for name in REPORTS},
         }

@@ -38,9 +38,12 @@ class Company:
     def published(self) -> Path:
         return self.data / "published" / "scorecard.duckdb"
 
-    def symmetry(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def symmetry(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """Run a command; `more`: environment variables beside the company's own."""
         command = [str(Path(sys.executable).with_name("symmetry")), *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False, timeout=600)
+        return subprocess.run(
+            command, env=self.environment | more, capture_output=True, text=True, check=False, timeout=600
+        )
 
     def use_in_this_process(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Put this company's settings in force for code that runs in the test's own process."""

@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from tests.integration.conftest import TINY, Company, write_tiny_company
+from tests.integration.tiny.company import UNITS
 
 REQUESTS_HEADER = "number\temployee\topened\tanswered"
 REFUSED = {
@@ -125,6 +126,31 @@ def test_going_back_is_not_undone_by_the_next_run(troubled: Company) -> None:
     assert troubled.query("select count(*) from publications").item() == 1
     assert troubled.symmetry("rollback", second).returncode == 0
     assert troubled.query("select count(*) from publications").item() == 2
+
+
+def test_the_publication_gate_stops_units_that_are_gone(troubled: Company) -> None:
+    """The organisation is delivered anew without the site SUD and team N2: half of the scorecard's rows would go."""
+    before = {path: path.read_bytes() for path in (troubled.data / "published").rglob("[!.]*") if path.is_file()}
+    before = {path: content for path, content in before.items() if ".candidate" not in path.parts}
+    receipts = (troubled.data / "landing" / "_receipts").glob("*.json")
+    known = {json.loads(path.read_text(encoding="utf-8"))["file"]: path.stem for path in receipts}
+    assert troubled.symmetry("withdraw", known["units.csv"]).returncode == 0
+    kept = [line for line in UNITS.splitlines() if line.split(";")[0] not in ("SUD", "S1", "N2")]
+    assert len(kept) == 4
+    (troubled.inbox / "units_fewer.csv").write_bytes(("\n".join(kept) + "\n").encode("cp1252"))
+    done = troubled.symmetry("run")
+    assert done.returncode == 1
+    assert "publication_gate is closed" in done.stderr
+    assert "kind=table, name=scorecard, rows_before=" in done.stderr
+    assert "SYMMETRY_MAX_ROWS_LOST_SHARE=1" in done.stderr
+    assert "the last publication is untouched" in done.stderr
+    assert {path: path.read_bytes() for path in before} == before
+    [page, *_] = sorted((troubled.data / "data_docs").glob("*-publication/index.html"), reverse=True)
+    assert "The publication gate is closed" in page.read_text(encoding="utf-8")
+    meant = troubled.symmetry("run", SYMMETRY_MAX_ROWS_LOST_SHARE="1")
+    assert meant.returncode == 0, meant.stderr
+    warnings = troubled.query("select warnings from publications").to_series().to_list()[-1]
+    assert "every month and unit of the last publication is still there, e.g. kind=unit, name=N2" in warnings
 
 
 def test_a_killed_run_blocks_nobody_and_another_process_is_named(troubled: Company) -> None:
