@@ -121,8 +121,8 @@ def compared_suites(max_rows_lost_share: float) -> list[TableSuite]:
             columns=("kind", "name", "rows_before", "rows_now", "lost_share"),
             expectations=(
                 no_row(
-                    f"no table of the scorecard has lost more than {100 * max_rows_lost_share:g} % of its rows since the "
-                    "last publication",
+                    f"no table of the scorecard has lost more than {100 * max_rows_lost_share:g} % of its rows since "
+                    "the last publication",
                     "See which delivery or definition was taken out (symmetry deliveries --all). If it is meant, set "
                     "max_rows_lost_share higher for this one run (SYMMETRY_MAX_ROWS_LOST_SHARE=1 symmetry run).",
                     # What is about units and months; episodes and tests come and go with the figures.
