@@ -19,7 +19,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from pipelines.commands import config, deliveries, init, key, publications, quarantine, sources, status
+from pipelines.commands import config, deliveries, forget, init, key, publications, quarantine, sources, status
 from pipelines.commands.terminal import (
     FILES_REFUSED,
     RUN_FAILED,
@@ -53,6 +53,7 @@ app.command()(config.config)
 app.command()(init.init)
 app.command()(publications.publications)
 app.command()(publications.rollback)
+app.command()(forget.forget)
 app.command(cls=status.MonitorCommand)(status.status)
 
 DefinitionsOption = Annotated[Path | None, typer.Option(help="Folder of definitions (CSV seeds).")]

@@ -54,6 +54,24 @@ TOPICS = {
 DBT_VARIABLES = {f"{PREFIX}WAREHOUSE", f"{PREFIX}DEFINITIONS_DIR"}
 
 
+def _retention(listed: str | None) -> dict[str, int]:
+    """Entity to months, from `case=60, absence=36`. Raises ValueError for what is no such list."""
+    if listed is None:
+        return {}
+    from pipelines.extracts.entities import ENTITIES
+
+    found = {}
+    for member in _members(listed):
+        entity, _, months = member.partition("=")
+        if entity.strip() not in ENTITIES or ENTITIES[entity.strip()].event is None:
+            dated = ", ".join(name for name, one in ENTITIES.items() if one.event is not None)
+            raise ValueError(f"{member!r} names no entity whose rows have a date; those are {dated}")
+        if not months.strip().isdigit() or int(months) < 1:
+            raise ValueError(f"{member!r} gives no months; write {entity.strip()}=60")
+        found[entity.strip()] = int(months)
+    return found
+
+
 def _members(listed: str | None) -> tuple[str, ...]:
     """What stands between the commas of a list."""
     return tuple(part.strip() for part in (listed or "").split(",") if part.strip())
@@ -162,6 +180,16 @@ class Settings(BaseSettings):
     data_docs_days: int = Field(
         default=90, ge=1, description="Days that the pages of what the gates found (Data Docs) are kept."
     )
+    forgotten_people: Literal["leave_out", "refuse"] = Field(
+        default="leave_out",
+        description="What becomes of a delivery about somebody who was forgotten: leave_out: their rows do not land; "
+        "refuse: the file waits in the inbox until they are taken out at the source.",
+    )
+    retention_months: str | None = Field(
+        default=None,
+        description="Whole months that the rows of an entity are kept in the landing, as case=60, absence=36. Unset: "
+        "as long as you keep the landing.",
+    )
     accepted_deliveries: str | None = Field(
         default=None,
         description="Ids of deliveries that are right although their volume or units are unusual; commas between them.",
@@ -238,6 +266,12 @@ class Settings(BaseSettings):
         description="slack: {text}, as Mattermost takes it too; teams: an Adaptive Card, for a workflow of Teams; "
         "teams_messagecard: the older connector's card.",
     )
+
+    @field_validator("retention_months")
+    @classmethod
+    def _entities_and_months(cls, value: str | None) -> str | None:
+        _retention(value)
+        return value
 
     @field_validator("landing_cron", "publication_cron")
     @classmethod
@@ -422,6 +456,11 @@ class Settings(BaseSettings):
         return _members(self.alerts_email_to)
 
     @cached_property
+    def retention(self) -> dict[str, int]:
+        """By entity, the whole months that its rows are kept."""
+        return _retention(self.retention_months)
+
+    @cached_property
     def accepted(self) -> tuple[str, ...]:
         """The deliveries that are right although their volume or units are unusual."""
         return _members(self.accepted_deliveries)
@@ -479,7 +518,11 @@ class Settings(BaseSettings):
         claim.write_text(str(self.inbox_dir), encoding="utf-8")
 
     def make_folders(self) -> None:
-        """Make every folder that a run writes to; the ones that hold people's data are closed to others (0700)."""
+        """Make every folder that a run writes to; the ones that hold people's data are closed to others (0700).
+
+        What this process writes from then on is for its owner alone, unless the folder has rights to hand on (ACL).
+        """
+        os.umask(0o077)
         self._claim_company_dir()
         closed = (self.landing_dir, self.quarantine_dir, self.archive_dir, self.warehouse_path.parent)
         for path in (self.inbox_dir, *closed):

@@ -183,6 +183,9 @@ def export(
     reason: ReasonOption = None,
     column: ColumnOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a file of that name.")] = False,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Every value as delivered; a spreadsheet may run one as a formula.")
+    ] = False,
     inbox: InboxOption = None,
     data: DataOption = None,
 ) -> None:
@@ -196,7 +199,7 @@ def export(
             why = "would be read from there as an extract" if folder == settings.inbox_dir else "is read by others"
             stop(f"{target}: what lies in {folder} {why}; write the rows somewhere else.", WRONG_USE)
     wanted = Wanted(delivery, file, reason, column)
-    written = export_rows(settings.landing_dir, settings.quarantine_dir, wanted, target, overwrite=force)
+    written = export_rows(settings.landing_dir, settings.quarantine_dir, wanted, target, overwrite=force, exact=exact)
     out.print(f"{written:,} row(s) written to {target}", highlight=False)
     out.print("They are people's data, whole: only you may read the file; delete it when you are done.")
 

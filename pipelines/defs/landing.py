@@ -19,6 +19,7 @@ from pipelines.extracts.archive import expire
 from pipelines.extracts.contract import Contract
 from pipelines.extracts.deliveries import Receipt, live_receipts
 from pipelines.extracts.entities import ENTITIES
+from pipelines.extracts.forgetting import expire_rows, finish_forgetting
 from pipelines.extracts.landing import create_landing_views, land_inbox, pending_fingerprint
 from pipelines.extracts.onboarding.source_states import states_of
 from pipelines.extracts.pseudonyms import load_or_create_key
@@ -116,6 +117,10 @@ def _land(
         return
     pending = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
     key = load_or_create_key(settings.key_path, settings.key_from_environment())
+    places = (settings.landing_dir, settings.quarantine_dir, settings.archive_dir, settings.warehouse_path)
+    told = finish_forgetting(*places, key, partial(say, context))
+    if told:
+        say(context, told)
     report = land_inbox(
         settings.inbox_dir,
         settings.landing_dir,
@@ -125,9 +130,13 @@ def _land(
         archive=settings.archive_dir,
         keep_originals=settings.originals_stay,
         settle_seconds=settings.settle_seconds,
+        refuse_forgotten=settings.forgotten_people == "refuse",
         progress=partial(say, context),
     )
     expired = expire(settings.archive_dir, settings.archive_days, datetime.now(UTC))
+    over = expire_rows(*places, settings.retention, datetime.now(UTC).date(), partial(say, context))
+    for contract, rows in over.rows.items():
+        say(context, f"{rows} row(s) of {contract} have left the landing: their time is over (retention_months)")
     if expired:
         say(context, f"{len(expired)} original(s) older than {settings.archive_days} days left the archive")
     for refusal in report.refused:

@@ -37,6 +37,7 @@ from pipelines.extracts.deliveries import (
     write_refusals,
 )
 from pipelines.extracts.entities import ENTITIES
+from pipelines.extracts.forgetting import FORGOTTEN, discard, forgotten_now, leave_out
 from pipelines.extracts.intake import take_in
 from pipelines.extracts.pseudonyms import KeyChangedError, Keys, key_check
 from pipelines.extracts.readers import DeliveryError
@@ -82,13 +83,15 @@ def land_inbox(
     archive: Path | None = None,
     keep_originals: bool = False,
     settle_seconds: float = 0.0,
+    refuse_forgotten: bool = False,
     progress: Callable[[str], None] = _silent,
 ) -> LandingReport:
     """Land every file of the inbox that is new, and every original in the archive whose contract has changed.
 
     `key` is the pseudonym key; `archive` the folder of originals; with `keep_originals`, or without an archive,
     files stay in the inbox. A file changed less than `settle_seconds` ago is waited for, and left when it grows.
-    `progress` gets one readable line per file. Never raises for a bad file (see LandingReport.refused); OSError
+    Somebody who was forgotten is left out of what lands, or with `refuse_forgotten` the file is refused. `progress`
+    gets one readable line per file. Never raises for a bad file (see LandingReport.refused); OSError
     when the landing or quarantine folder cannot be written, DamagedReceiptError, and KeyChangedError when what
     has landed was made with another key.
     """
@@ -112,7 +115,7 @@ def land_inbox(
             _supersede(candidate, landing_dir, receipts, in_force)
             continue
         try:
-            receipt = _land(candidate, landing_dir, quarantine_dir, key, receipts, in_force, progress)
+            receipt = _land(candidate, landing_dir, quarantine_dir, key, receipts, in_force, refuse_forgotten, progress)
         except DeliveryError as error:
             refusal = Refusal(file=candidate.part.shown, reason=error.reason, message=error.message)
         except OSError as error:
@@ -234,6 +237,7 @@ def _land(
     key: Keys,
     receipts: dict[str, Receipt],
     in_force: set[str],
+    refuse_forgotten: bool,
     progress: Callable[[str], None],
 ) -> Receipt:
     """Read one extract and write its delivery; the receipt last. Raises DeliveryError to refuse it."""
@@ -253,6 +257,15 @@ def _land(
             if error.message.startswith(part.shown):
                 raise
             raise DeliveryError(error.reason, part.shown + error.message.removeprefix(plain.name)) from error
+    before = taken
+    taken = leave_out(taken, delivery_id, landing_dir, quarantine_dir, forgotten_now(landing_dir, key), key)
+    if refuse_forgotten and taken != before:
+        discard(delivery_id, before.outputs, landing_dir, quarantine_dir)
+        raise DeliveryError(
+            FORGOTTEN,
+            f"{part.shown}: {taken.filtered - before.filtered} row(s) are about somebody who asked to be forgotten. "
+            "Have them taken out at the source and delivered again, or set forgotten_people = leave_out",
+        )
     if stamp_of(part.path) != candidate.stamp:
         refusal = growing(part.shown)
         raise DeliveryError(refusal.reason, refusal.message)

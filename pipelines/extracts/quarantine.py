@@ -160,14 +160,20 @@ def find_rows(landing_dir: Path, quarantine_dir: Path, wanted: Wanted, limit: in
 
 
 def export_rows(
-    landing_dir: Path, quarantine_dir: Path, wanted: Wanted, target: Path, *, overwrite: bool = False
+    landing_dir: Path,
+    quarantine_dir: Path,
+    wanted: Wanted,
+    target: Path,
+    *,
+    overwrite: bool = False,
+    exact: bool = False,
 ) -> int:
     """Write the wanted rows to a CSV file (columns: EXPORTED), mode 0600; return how many.
 
     UTF-8, comma, every value in quotes, a quote doubled. `row` is the whole row as it is kept: an object of its
-    columns in JSON, or the text itself where it could not be told apart. Values are written exactly as delivered:
-    one that begins with `=`, `+`, `-` or `@` is not disarmed, since that would alter the data (a phone number
-    begins with +); open the file as text in a spreadsheet.
+    columns in JSON, or the text itself where it could not be told apart. A text that a spreadsheet would run as a
+    formula (it begins with `=`, `+`, `-`, `@`, a tab or a carriage return) gets an apostrophe before it (OWASP, CSV
+    injection); with `exact` every value is as delivered, for a program to read.
 
     Raises QuarantineError when there is no such row, FileExistsError when there is a file and `overwrite` is not
     said, OSError when it cannot be written; a file that was there is then as it was.
@@ -182,12 +188,27 @@ def export_rows(
         os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             options = "FORMAT csv, HEADER, FORCE_QUOTE *, USE_TMP_FILE false"
-            query = f"COPY ({_select(paths, wanted)}) TO {literal(str(temporary))} ({options})"
+            rows = _select(paths, wanted)
+            if not exact:
+                rows = f"SELECT {', '.join(_disarmed(name) for name in EXPORTED)} FROM ({rows})"
+            query = f"COPY ({rows}) TO {literal(str(temporary))} ({options})"
             _run(connection, query, list(wanted.given().values()), paths)
             temporary.replace(target)
         finally:
             temporary.unlink(missing_ok=True)
     return total
+
+
+#: What makes a spreadsheet take a text for a formula when it comes first: =, +, -, @, tab, carriage return.
+_FORMULA = "'=', '+', '-', '@', chr(9), chr(13)"
+
+
+def _disarmed(column: str) -> str:
+    """SQL for a column of an export in which no text is a formula; numbers stay as they are."""
+    if column in ("line", "record"):
+        return f'"{column}"'
+    text = f'"{column}"'
+    return f"CASE WHEN {text}[1] IN ({_FORMULA}) THEN chr(39) || {text} ELSE {text} END AS {text}"
 
 
 def _paths(landing_dir: Path, quarantine_dir: Path) -> list[Path]:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -151,6 +152,37 @@ def test_the_publication_gate_stops_units_that_are_gone(troubled: Company) -> No
     assert meant.returncode == 0, meant.stderr
     warnings = troubled.query("select warnings from publications").to_series().to_list()[-1]
     assert "every month and unit of the last publication is still there, e.g. kind=unit, name=N2" in warnings
+
+
+def test_somebody_is_forgotten_and_the_next_run_publishes_without_them(troubled: Company) -> None:
+    cases = f"select count(*) from read_parquet('{troubled.data}/landing/case/*.parquet')"
+    with duckdb.connect() as connection:
+        [(before,)] = connection.execute(cases).fetchall()
+    wrong = troubled.symmetry("forget")
+    assert wrong.returncode == 2
+    assert "Give one of --client ID and --employee ID" in wrong.stderr
+    done = troubled.symmetry("forget", "--client", "client-N1-0")
+    assert done.returncode == 0, done.stderr
+    assert "client-N1-0" not in done.stdout + done.stderr
+    assert not (troubled.data / "warehouse" / "warehouse.duckdb").exists()
+    with duckdb.connect() as connection:
+        [(after,)] = connection.execute(cases).fetchall()
+    assert after < before
+    run = troubled.symmetry("run", SYMMETRY_MAX_ROWS_LOST_SHARE="1")
+    assert run.returncode == 0, run.stderr
+    held = [
+        path
+        for path in troubled.data.rglob("*")
+        if path.is_file() and b"client-N1-0" in path.read_bytes() and "client-N1-0" not in path.name
+    ]
+    assert held == []
+
+
+def test_what_is_about_people_is_for_the_owner_alone(troubled: Company) -> None:
+    for name in ("landing", "quarantine", "archive", "warehouse", "data_docs", "operations"):
+        for path in [troubled.data / name, *(troubled.data / name).rglob("*")]:
+            assert path.stat().st_mode & 0o077 == 0, path
+    assert (troubled.data / "pseudonym.key").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_killed_run_blocks_nobody_and_another_process_is_named(troubled: Company) -> None:

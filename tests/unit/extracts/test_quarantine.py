@@ -143,7 +143,7 @@ def test_a_damaged_quarantine_file_is_named(full: Bench) -> None:
         quarantined(full.landing, full.quarantine, full.contracts(), 0.1)
 
 
-def test_an_export_has_every_row_as_delivered_for_the_owner_only(full: Bench) -> None:
+def test_an_export_has_every_row_for_the_owner_only_and_no_formula(full: Bench) -> None:
     target = full.root / "bad.csv"
     assert export_rows(full.landing, full.quarantine, Wanted(), target) == 6
     assert target.stat().st_mode & 0o777 == 0o600
@@ -153,9 +153,12 @@ def test_an_export_has_every_row_as_delivered_for_the_owner_only(full: Bench) ->
     assert [row["file"] for row in rows] == ["actions.jsonl"] + ["cases.csv"] * 5
     assert rows[0]["row"] == '{"id":"A2","unit":"N1"}'
     assert rows[0]["line"] == "2"
-    assert rows[1]["value"] == "=cmd|calc, \x1b[31m"
+    assert rows[1]["value"] == "'=cmd|calc, \x1b[31m"
     assert "K5,05/02/2025" in rows[4]["row"]
     assert [path.name for path in full.root.iterdir() if path.suffix == ".tmp"] == []
+    export_rows(full.landing, full.quarantine, Wanted(), target, overwrite=True, exact=True)
+    with target.open(encoding="utf-8", newline="") as file:
+        assert list(csv.DictReader(file))[1]["value"] == "=cmd|calc, \x1b[31m"
 
 
 def test_an_export_replaces_nothing_unless_told(full: Bench) -> None:
