@@ -83,6 +83,9 @@ def run(
     definitions: DefinitionsOption = None,
     data: DataOption = None,
     force: Annotated[bool, typer.Option(help="Compute and publish even when nothing is new.")] = False,
+    rebuild: Annotated[
+        bool, typer.Option(help="Make the warehouse anew from the landing, and publish; implies --force.")
+    ] = False,
     months: Annotated[
         str | None, typer.Option(help="Compute these again: 2025-01, or 2025-01..2025-06 with both ends in it.")
     ] = None,
@@ -109,6 +112,7 @@ def run(
     if settings.audiences_path is not None:
         Audiences(settings.audiences_path)
     key.settle_rotation(settings)
+    force = force or rebuild
     if not force and months is None and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
         later = gone_back_from(settings.published_path)
@@ -117,6 +121,10 @@ def run(
         _finish(settings)
         return
     hold_warehouse(settings.warehouse_path.parent)
+    if rebuild:
+        for path in settings.warehouse_path.parent.glob(f"{settings.warehouse_path.name}*"):
+            path.unlink()
+        out.print("The warehouse is removed and made anew from the landing.")
     before = last_publication(settings.published_path)
     if not _execute(settings, force, months):
         if months is not None:

@@ -9,7 +9,17 @@ import typer
 from rich import box
 from rich.table import Table
 
-from pipelines.commands.terminal import DataOption, InboxOption, out, read_settings, tables, visible
+from pipelines.commands.terminal import (
+    RUN_FAILED,
+    DataOption,
+    InboxOption,
+    out,
+    read_settings,
+    tables,
+    tell,
+    visible,
+)
+from pipelines.settings import Settings
 
 app = typer.Typer(help="The ledger of deliveries: what has landed, what gave way to a later reading, what was refused.")
 
@@ -17,6 +27,10 @@ app = typer.Typer(help="The ledger of deliveries: what has landed, what gave way
 @app.callback(invoke_without_command=True)
 def deliveries(
     every: Annotated[bool, typer.Option("--all", help="Also those that count no more, and refused ones.")] = False,
+    verify: Annotated[bool, typer.Option(help="Read every landed file again and hold it against its receipt.")] = False,
+    repair: Annotated[
+        bool, typer.Option(help="Remove damaged files whose original is archived, so that the next run lands it anew.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole ledger as one JSON document.")] = False,
     inbox: InboxOption = None,
     data: DataOption = None,
@@ -25,6 +39,9 @@ def deliveries(
     settings = read_settings(inbox=inbox, data_dir=data)
     from pipelines.extracts.deliveries import read_receipts, refused_deliveries
 
+    if verify or repair:
+        _verify(settings, repair=repair)
+        return
     receipts = read_receipts(settings.landing_dir)
     refused = refused_deliveries(settings.landing_dir)
     if as_json:
@@ -58,6 +75,35 @@ def deliveries(
     if every:
         for entry in refused:
             out.print(f"{entry.at:%Y-%m-%d %H:%M} refused ({entry.reason}): {visible(entry.message)}", markup=False)
+
+
+def _verify(settings: Settings, *, repair: bool) -> None:
+    """Say which landed files are not as they landed; exit code 1 where there are any left."""
+    from pipelines.extracts.deliveries import damaged_files
+    from pipelines.publication.lock import hold_warehouse
+
+    left = 0
+    for damaged in damaged_files(settings.landing_dir):
+        receipt = damaged.receipt
+        what = "is missing" if damaged.is_missing else "has other bytes than when it landed"
+        archived = bool(receipt.original) and (settings.archive_dir / receipt.original).is_file()
+        if repair and archived:
+            hold_warehouse(settings.warehouse_path.parent)
+            damaged.path.unlink(missing_ok=True)
+            out.print(f"{damaged.path} {what}; it is removed, and `symmetry run` lands its original anew.")
+            continue
+        left += 1
+        remedy = (
+            "`symmetry deliveries --repair` removes it, and the next run lands its original from the archive anew"
+            if archived
+            else f"its original is not in the archive: put {visible(receipt.file)} into the inbox and run again, or "
+            f"take the delivery back: symmetry withdraw {receipt.delivery_id}"
+        )
+        tell("error", f"{damaged.path} {what} (delivery {receipt.delivery_id}); {remedy}")
+    if left:
+        raise typer.Exit(RUN_FAILED)
+    if not repair:
+        out.print("Every landed file is as it landed.")
 
 
 def _outcome(receipt: Any) -> str:

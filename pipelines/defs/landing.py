@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import duckdb
@@ -27,6 +28,9 @@ from pipelines.extracts.rotation import Landing, finish_rotation
 from pipelines.publication.inputs import code_version, nothing_new, settle_inputs
 from pipelines.publication.months import parse_months, record_months, within_record
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    from expectations.gate import GateResult
 
 GATE = "landing_gate"
 LEDGER = "delivery"
@@ -155,8 +159,15 @@ def _land(
         say(context, f"Computing again: {months[0]} to {months[-1]} ({len(months)})")
     if _computes(context):
         settle_inputs(settings, pending, months)
-    with duckdb.connect(str(settings.warehouse_path)) as connection:
-        create_landing_views(connection, settings.landing_dir)
+    try:
+        with duckdb.connect(str(settings.warehouse_path)) as connection:
+            create_landing_views(connection, settings.landing_dir)
+    except duckdb.Error as error:
+        raise dg.Failure(
+            f"{settings.warehouse_path} cannot be opened ({str(error).splitlines()[0]}). Close whatever else has it "
+            "open; if it is damaged, `symmetry run --rebuild` makes it anew from the landing. Nothing is lost.",
+            allow_retries=False,
+        ) from error
     refused = dg.MetadataValue.md("\n".join(f"- `{r.file}`: {r.message}" for r in report.refused) or "none")
     for entity in ENTITIES:
         deliveries = [receipt for receipt in live if entity in receipt.outputs]
@@ -250,10 +261,26 @@ def _observe(context: dg.AssetExecutionContext, contract: Contract, receipt: Rec
 def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -> Iterator[dg.AssetCheckResult]:
     """The first gate: what has landed, checked before any model reads it."""
     settings: Settings = workspace.settings()
+    say(context, "Checking what has landed (Great Expectations)")
+    try:
+        result = _checked(settings)
+    except duckdb.Error as error:
+        raise dg.Failure(
+            f"What has landed cannot be read ({str(error).splitlines()[0]}). `symmetry deliveries --verify` names the "
+            "files that are damaged, and `--repair` has those whose original is archived landed anew.",
+            allow_retries=False,
+        ) from error
+    settings.gate_warnings_path.write_text(
+        json.dumps([warning.told_to_readers for warning in result.warnings]), encoding="utf-8"
+    )
+    tables = {f"landing.{entity}": landing_key(entity) for entity in ENTITIES}
+    yield from check_results(context, result, GATE, tables, write_pages(settings, result))
+
+
+def _checked(settings: Settings) -> "GateResult":
     from expectations.landing import check_landing
 
-    say(context, "Checking what has landed (Great Expectations)")
-    result = check_landing(
+    return check_landing(
         settings.warehouse_path,
         settings.landing_dir,
         settings.quarantine_dir,
@@ -269,8 +296,3 @@ def landing_gate(context: dg.AssetCheckExecutionContext, workspace: Workspace) -
         grace=settings.stale_grace_days,
         accepted=settings.accepted,
     )
-    settings.gate_warnings_path.write_text(
-        json.dumps([warning.told_to_readers for warning in result.warnings]), encoding="utf-8"
-    )
-    tables = {f"landing.{entity}": landing_key(entity) for entity in ENTITIES}
-    yield from check_results(context, result, GATE, tables, write_pages(settings, result))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +45,8 @@ class Receipt(BaseModel):
     row. `max_quarantine_share` is the contract's own limit, if it states one. `sha256` and `bytes` are of the
     content, unpacked. `key_check` tells the pseudonym key from others ('' in older receipts). `months` are the
     calendar months ('YYYY-MM', in the contract's time zone) of the landed events.
-    `personal` says, per source column, 'pseudonymised' or 'dropped'.
+    `personal` says, per source column, 'pseudonymised' or 'dropped'. `files`: by entity, the SHA-256 of the landed
+    Parquet file ({} in older receipts).
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -77,6 +78,7 @@ class Receipt(BaseModel):
     filter_reasons: dict[str, int] = {}
     personal: dict[str, str]
     cut_off: bool = False
+    files: dict[str, str] = {}
     superseded_by: str | None = None
 
     @property
@@ -149,6 +151,38 @@ def write_receipt(landing_dir: Path, receipt: Receipt) -> Path:
         os.fsync(file.fileno())
     temporary.replace(path)
     return path
+
+
+def landed_hashes(landing_dir: Path, delivery_id: str, entities: Iterable[str]) -> dict[str, str]:
+    """By entity, the SHA-256 (hex) of the landed file of a delivery; of those that are there."""
+    found = {}
+    for entity in entities:
+        path = landing_dir / entity / f"{delivery_id}.parquet"
+        if path.is_file():
+            with path.open("rb") as stream:
+                found[entity] = fingerprint(stream).sha256
+    return found
+
+
+@dataclass(frozen=True)
+class Damaged:
+    """A landed file that is missing or has other bytes than when it landed."""
+
+    receipt: Receipt
+    path: Path
+    is_missing: bool
+
+
+def damaged_files(landing_dir: Path) -> list[Damaged]:
+    """Every file of a delivery in force that is not as it landed. Reads all of them; older receipts state no hash."""
+    found = []
+    for receipt in live_receipts(landing_dir):
+        now = landed_hashes(landing_dir, receipt.delivery_id, receipt.outputs)
+        for entity in receipt.outputs:
+            path = landing_dir / entity / f"{receipt.delivery_id}.parquet"
+            if entity not in now or now[entity] != receipt.files.get(entity, now[entity]):
+                found.append(Damaged(receipt, path, entity not in now))
+    return found
 
 
 def shown_name(path: Path) -> str:

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.extracts.archive import archived
-from pipelines.extracts.deliveries import RECEIPTS, Receipt, read_receipts, write_receipt
+from pipelines.extracts.deliveries import RECEIPTS, Receipt, landed_hashes, read_receipts, write_receipt
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity
 from pipelines.extracts.intake import PARQUET, Taken
 from pipelines.extracts.pseudonyms import Keys, PseudonymKeys, chain_of, pseudonym, pseudonyms
@@ -436,7 +436,10 @@ def _build(
         if not made.changed:
             continue
         taken = made.counted(_taken(receipt), reason)
-        changed = receipt.model_copy(update={name: getattr(taken, name) for name in _COUNTS})
+        changed = receipt.model_copy(
+            update={name: getattr(taken, name) for name in _COUNTS}
+            | {"files": receipt.files | landed_hashes(target, receipt.delivery_id, receipt.outputs)}
+        )
         _write(target / RECEIPTS / f"{receipt.delivery_id}.json", changed.model_dump_json(indent=2) + "\n")
         deliveries.append(receipt.delivery_id)
         rows[receipt.contract] = rows.get(receipt.contract, 0) + made.gone

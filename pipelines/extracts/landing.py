@@ -29,6 +29,7 @@ from pipelines.extracts.deliveries import (
     Refusal,
     RefusedDelivery,
     fingerprint,
+    landed_hashes,
     live_receipts,
     read_receipts,
     record_refusals,
@@ -286,6 +287,7 @@ def _land(
         version=version,
         named=candidate.named,
         key_check=key_check(key),
+        files=landed_hashes(landing_dir, delivery_id, taken.outputs),
         **asdict(taken),
     )
     write_receipt(landing_dir, receipt)

@@ -20,7 +20,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.extracts.deliveries import Receipt, read_receipts, write_receipt
+from pipelines.extracts.deliveries import Receipt, landed_hashes, read_receipts, write_receipt
 from pipelines.extracts.entities import BY_SIDE, ENTITIES, Entity, Field
 from pipelines.extracts.intake import PARQUET
 from pipelines.extracts.pseudonyms import (
@@ -286,7 +286,15 @@ def _apply(landing: Landing, keys: PseudonymKeys, progress: Callable[[str], None
     for delivery_id in plan.deliveries:
         receipt = receipts.get(delivery_id)
         if receipt is not None and receipt.key_check != plan.key_check:
-            write_receipt(landing.folder, receipt.model_copy(update={"key_check": plan.key_check}))
+            write_receipt(
+                landing.folder,
+                receipt.model_copy(
+                    update={
+                        "key_check": plan.key_check,
+                        "files": landed_hashes(landing.folder, delivery_id, receipt.outputs),
+                    }
+                ),
+            )
             progress(f"the receipt of {receipt.file} ({delivery_id}) says the new key")
     _forget_leftovers(landing.folder, set(receipts))
     if plan.deliveries:
