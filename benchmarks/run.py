@@ -227,7 +227,7 @@ def measured_run(root: Path, environment: dict[str, str], *arguments: str) -> di
 def company_environment(root: Path) -> dict[str, str]:
     """Make `root`'s folder of Dagster, and return the environment in which a company of its own lives in `root`."""
     home = root / "home"
-    home.mkdir(parents=True)
+    home.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(PROJECT / "dagster_home" / "dagster.yaml", home / "dagster.yaml")
     known = {name: value for name, value in os.environ.items() if not name.startswith("SYMMETRY_")}
     own = {"SYMMETRY_DATA_DIR": root / "data", "SYMMETRY_DAGSTER_HOME": home, "DAGSTER_HOME": home}
