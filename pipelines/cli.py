@@ -116,8 +116,8 @@ def run(
     if not force and months is None and nothing_new(settings):
         out.print(f"Nothing new since the last publication; {settings.published_path} stands as it is.")
         later = gone_back_from(settings.published_path)
-        if later:
-            out.print(f"Somebody has gone back from {later[-1].publication_id}: `symmetry run --force` publishes anew.")
+        if later is not None:
+            out.print(f"Somebody has gone back from {later.publication_id}: `symmetry run --force` publishes anew.")
         _finish(settings)
         return
     hold_warehouse(settings.warehouse_path.parent)

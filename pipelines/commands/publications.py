@@ -71,6 +71,7 @@ def rollback(
 ) -> None:
     """Put a kept publication in force again, with its Parquet, reports and the files of the audiences."""
     settings = load_settings(inbox=inbox, data_dir=data)
+    from pipelines.publication.audiences import Audiences, units_of
     from pipelines.publication.history import differences, go_back, kept_publication
     from pipelines.publication.inputs import settled_definitions
     from pipelines.publication.lock import hold_warehouse
@@ -78,14 +79,14 @@ def rollback(
 
     hold_warehouse(settings.warehouse_path.parent)
     chosen = kept_publication(settings.published_path, publication_id)
-    if chosen.in_force:
-        out.print(f"{publication_id} is in force already; nothing is changed.")
-        return
     changed = differences(chosen)
     if changed:
         for line in changed:
             tell("error", line)
         raise typer.Exit(RUN_FAILED)
+    if settings.audiences_path is not None:
+        # Before anything moves: every unit that an audience sees must be in that publication.
+        Audiences(settings.audiences_path).check_units(units_of(chosen.scorecard))
     go_back(settings.published_path, chosen)
     bar = settled_definitions(settings).parameters["bar"]
     write_reports(settings, bar)

@@ -114,6 +114,12 @@ class Audiences:
             raise AudiencesError("\n".join(unknown))
 
 
+def units_of(published: Path) -> list[str]:
+    """The units of a published file."""
+    with duckdb.connect(str(published), read_only=True) as connection:
+        return [unit for (unit,) in connection.execute("select distinct unit_id from dim_unit").fetchall()]
+
+
 def write_audiences(audiences: Audiences, published: Path, folder: Path) -> dict[str, Path]:
     """Write the file of every audience from the published one; return them by name.
 
@@ -127,9 +133,7 @@ def write_audiences(audiences: Audiences, published: Path, folder: Path) -> dict
             not in it (it is left out, and so are those after it).
         duckdb.Error: the published file cannot be read.
     """
-    with duckdb.connect(str(published), read_only=True) as connection:
-        known = [unit for (unit,) in connection.execute("select distinct unit_id from dim_unit").fetchall()]
-    audiences.check_units(known)
+    audiences.check_units(units_of(published))
     files = {}
     for audience in audiences.members:
         own = folder / audience.name

@@ -24,7 +24,7 @@ from pipelines.publication.files import file_sha256, sync
 SCORECARD, PARQUET, MANIFEST = "scorecard.duckdb", "parquet", "manifest.json"
 _IN_FORCE = "in_force"
 _UNFINISHED = ".unfinished"
-_GONE_BACK = "gone_back_from"
+_HELD = "gone_back_from"
 
 
 class PublicationUnknownError(ValueError):
@@ -102,12 +102,13 @@ def manifest_of(
             tables.setdefault(table, {"columns": {}})["columns"][column] = kind
         for name, described in tables.items():
             [(rows,)] = connection.execute(f'select count(*) from "{name}"').fetchall()
-            file = parquet / f"{name}.parquet"
-            described |= {"rows": rows, "parquet": file.name, "sha256": file_sha256(file)}
+            described["rows"] = rows
     row = {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in publication.items()}
+    files = sorted(path for path in parquet.rglob("*.parquet"))
     return {
         "publication": row,
         "scorecard_sha256": file_sha256(scorecard),
+        "parquet_sha256": {str(path.relative_to(parquet)): file_sha256(path) for path in files},
         "tables": tables,
         **origin,
     }
@@ -196,14 +197,15 @@ def remove_old(published: Path, keep: int, spared: str | None) -> None:
             (old.folder / MANIFEST).unlink()
             shutil.rmtree(old.folder)
     for orphan in folder_of(published).iterdir():
-        if not (orphan / MANIFEST).is_file():
+        if orphan.is_dir() and not (orphan / MANIFEST).is_file():
             shutil.rmtree(orphan)
 
 
 def differences(kept: Kept) -> list[str]:
-    """What is no more as the manifest says, a line each; empty where every byte is."""
+    """What is no more as the manifest says, a line each; empty where every byte is. The manifest vouches for all but
+    itself."""
     stated = {SCORECARD: kept.manifest["scorecard_sha256"]} | {
-        f"{PARQUET}/{table['parquet']}": table["sha256"] for table in kept.manifest["tables"].values()
+        f"{PARQUET}/{name}": sha256 for name, sha256 in kept.manifest["parquet_sha256"].items()
     }
     told = []
     for name, sha256 in stated.items():
@@ -216,18 +218,42 @@ def differences(kept: Kept) -> list[str]:
 
 
 def go_back(published: Path, kept: Kept) -> None:
-    """Put a kept publication in force again, and remember of the one that was that somebody has gone back from it.
+    """Put a kept publication in force again, and hold what was left behind until something in it has changed.
+
+    Going back holds the newest publication that was left; going forward to it, or beyond, holds nothing any more.
 
     Raises:
         OSError: the folder cannot be written; what was in force stays.
     """
-    now = in_force(published)
-    if now is not None and now != kept.publication_id:
-        (folder_of(published) / now / _GONE_BACK).touch()
-    put_in_force(published, kept.folder)
-    (kept.folder / _GONE_BACK).unlink(missing_ok=True)
+    held = published.parent / _HELD
+    every = {one.publication_id: one.manifest["number"] for one in kept_publications(published)}
+    left = max(
+        (name for name in (in_force(published), _held(published)) if name in every),
+        key=lambda name: every[name],
+        default=None,
+    )
+    if left is not None and kept.manifest["number"] < every[left]:
+        held.write_text(left, encoding="utf-8")
+        sync(held)
+        put_in_force(published, kept.folder)
+    else:
+        put_in_force(published, kept.folder)
+        held.unlink(missing_ok=True)
 
 
-def gone_back_from(published: Path) -> list[Kept]:
-    """The kept publications, the oldest first, that somebody has gone back from since they were in force last."""
-    return [one for one in kept_publications(published) if (one.folder / _GONE_BACK).is_file() and not one.in_force]
+def let_go(published: Path) -> None:
+    """Hold nothing any more: something newer is published."""
+    (published.parent / _HELD).unlink(missing_ok=True)
+
+
+def _held(published: Path) -> str | None:
+    path = published.parent / _HELD
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else None
+
+
+def gone_back_from(published: Path) -> Kept | None:
+    """The kept publication that somebody has gone back from, and whose inputs are not to be published again as such."""
+    name = _held(published)
+    if name is None or name == in_force(published):
+        return None
+    return next((one for one in kept_publications(published) if one.publication_id == name), None)

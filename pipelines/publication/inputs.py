@@ -118,15 +118,17 @@ def nothing_new(settings: Settings, contracts: Sequence[Contract] | None = None)
     if last is None:
         return False
     contracts = load_contracts(*settings.contract_dirs()) if contracts is None else contracts
+    deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
+    now = inputs_fingerprint(settings, deliveries)
+    left = gone_back_from(settings.published_path)
+    if left is not None and now == left.manifest["publication"]["inputs_fingerprint"]:
+        # What somebody has gone back from is not published again before something in it has changed.
+        return True
     if not all(settings.report_path(language).is_file() for language in ("en", "fr")):
         return False
     if not are_written(settings.audiences_path, settings.published_path, settings.audiences_dir):
         return False
-    deliveries = pending_fingerprint(settings.inbox_dir, settings.landing_dir, contracts, archive=settings.archive_dir)
-    now = inputs_fingerprint(settings, deliveries)
-    # What somebody has gone back from is not published again before something in it has changed.
-    left = {kept.manifest["publication"]["inputs_fingerprint"] for kept in gone_back_from(settings.published_path)}
-    return now == last["inputs_fingerprint"] or now in left
+    return bool(now == last["inputs_fingerprint"])
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,16 @@ def publications_of(published: Path) -> list[dict[str, Any]]:
         ) from error
 
 
+def _every_publication(published: Path) -> list[dict[str, Any]]:
+    """The history of the file in force, and after it what was published since and gone back from."""
+    found = publications_of(published)
+    known = {row["publication_id"] for row in found}
+    for kept in history.kept_publications(published):
+        if kept.publication_id not in known:
+            found.append(publications_of(kept.scorecard)[-1])
+    return found
+
+
 def new_publication_id(fingerprint: str, now: datetime) -> str:
     """``20261122T061532Z-1a2b3c4d``: sorts by time, tells the inputs apart."""
     return f"{now.astimezone(UTC):%Y%m%dT%H%M%SZ}-{fingerprint[:8]}"
@@ -130,7 +140,7 @@ def write_candidate(
     Raises:
         duckdb.Error: a mart is missing or the file cannot be written.
     """
-    publications = publications_of(published)
+    publications = _every_publication(published)
     candidate.parent.mkdir(parents=True, exist_ok=True)
     for leftover in (candidate, candidate.with_name(candidate.name + ".wal"), _audit_mark(candidate)):
         leftover.unlink(missing_ok=True)
@@ -295,6 +305,7 @@ def publish(candidate: Path, published: Path, origin: Mapping[str, Any], keep: i
     mark.unlink()
     kept = history.finish(unfinished, folder / str(newest["publication_id"]), manifest)
     history.put_in_force(published, kept)
+    history.let_go(published)
     history.remove_old(published, keep, spared=None if before is None else str(before["publication_id"]))
     return kept
 

@@ -116,6 +116,13 @@ def main() -> None:
     if len(sys.argv) != 2 or not Path(sys.argv[1]).is_file():
         sys.exit("Usage: python -m pipelines.publication.schema FILE, with FILE a published scorecard.duckdb")
     schema = described(Path(sys.argv[1]), PUBLISHED_TABLES | STATISTICS_TABLES)
+    if WRITTEN_DOWN.is_file():
+        former = json.loads(WRITTEN_DOWN.read_text(encoding="utf-8"))
+        breaking, _ = changes(former, schema)
+        if breaking and not (
+            schema["version"] > former["version"] and any(one.version == former["version"] for one in FORMER)
+        ):
+            sys.exit(f"Nothing is written: {problem(former, schema)}")
     WRITTEN_DOWN.write_text(json.dumps(schema, indent=1) + "\n", encoding="utf-8")
     print(f"{WRITTEN_DOWN}: {len(schema['tables'])} tables, version {schema['version']}")
 

@@ -124,6 +124,7 @@ def test_going_back_is_not_undone_by_the_next_run(troubled: Company) -> None:
     again = troubled.symmetry("run")
     assert again.returncode == 0, again.stderr
     assert f"Somebody has gone back from {second}" in again.stdout
+    assert troubled.symmetry("rollback", first).returncode == 0
     assert troubled.query("select count(*) from publications").item() == 1
     assert troubled.symmetry("rollback", second).returncode == 0
     assert troubled.query("select count(*) from publications").item() == 2

@@ -19,7 +19,13 @@ from pipelines.publication.history import (
     kept_publication,
     kept_publications,
 )
-from pipelines.publication.publish import PUBLICATIONS_COLUMNS, last_publication, mark_audited, publish
+from pipelines.publication.publish import (
+    PUBLICATIONS_COLUMNS,
+    _every_publication,
+    last_publication,
+    mark_audited,
+    publish,
+)
 
 
 @pytest.fixture
@@ -73,7 +79,30 @@ def test_readers_see_the_newest_and_all_are_kept_in_order_of_publication(publish
     assert manifest["deliveries"] == [{"sha256": "ab"}]
     assert manifest["tables"]["scorecard"]["columns"] == {"figure": "INTEGER"}
     assert manifest["tables"]["scorecard"]["rows"] == 1
+    assert set(manifest["parquet_sha256"]) == {"publications.parquet", "scorecard.parquet"}
     assert [line for one in kept_publications(published) for line in differences(one)] == []
+
+
+def left(published: Path) -> str | None:
+    found = gone_back_from(published)
+    return None if found is None else found.publication_id
+
+
+def test_something_newer_ends_what_going_back_began_and_the_history_stays_whole(published: Path) -> None:
+    release(published, 1)
+    release(published, 2)
+    go_back(published, kept_publication(published, "id1"))
+    assert [row["publication_id"] for row in _every_publication(published)] == ["id1", "id2"]
+    release(published, 3)
+    assert left(published) is None
+    assert [one.publication_id for one in kept_publications(published)] == ["id1", "id2", "id3"]
+
+
+def test_a_stray_file_harms_nothing(published: Path) -> None:
+    release(published, 1)
+    (history.folder_of(published) / "notes.txt").write_text("mine", encoding="utf-8")
+    release(published, 2)
+    assert seen(published) == (2, 2)
 
 
 def test_going_back_and_forward_moves_one_link(published: Path) -> None:
@@ -81,10 +110,13 @@ def test_going_back_and_forward_moves_one_link(published: Path) -> None:
         release(published, number)
     go_back(published, kept_publication(published, "id1"))
     assert seen(published) == (1, 1)
-    assert [one.publication_id for one in gone_back_from(published)] == ["id3"]
+    assert left(published) == "id3"
+    go_back(published, kept_publication(published, "id2"))
+    assert seen(published) == (2, 2)
+    assert left(published) == "id3"
     go_back(published, kept_publication(published, "id3"))
     assert seen(published) == (3, 3)
-    assert gone_back_from(published) == [kept_publication(published, "id1")]
+    assert left(published) is None
     with pytest.raises(PublicationUnknownError, match="no publication 'id9' is kept; kept are: id1, id2, id3"):
         kept_publication(published, "id9")
 
