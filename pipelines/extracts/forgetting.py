@@ -167,6 +167,8 @@ def expire_rows(
 
     months: by entity, how many whole months before the present one are kept. Entities without an event have no age.
     """
+    if not months:
+        return Removed({})
     limits = {}
     for name, count in months.items():
         back = today.year * 12 + today.month - 1 - count
