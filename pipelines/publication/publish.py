@@ -108,7 +108,7 @@ def _every_publication(published: Path) -> list[dict[str, Any]]:
     known = {row["publication_id"] for row in found}
     for kept in history.kept_publications(published):
         if kept.publication_id not in known:
-            found.append(publications_of(kept.scorecard)[-1])
+            found.extend(publications_of(kept.scorecard)[-1:])
     return found
 
 
