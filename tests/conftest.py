@@ -22,8 +22,10 @@ def real() -> Path:
 @pytest.fixture(autouse=True)
 def _environment_restored() -> Iterator[None]:
     """What a test, or a command it runs in this process, hands to other processes ends with the test."""
-    kept = dict(os.environ)
+    kept, mask = dict(os.environ), os.umask(0o022)
+    os.umask(mask)
     yield
+    os.umask(mask)
     os.environ.clear()
     os.environ.update(kept)
 

@@ -15,6 +15,8 @@ from scipy import sparse
 
 from pipelines.confidentiality.linear import Floats, Ints
 
+# More than any month's number and any window's length in months: a key of four numbers becomes one.
+_MONTHS, _WINDOWS = 1 << 17, 1 << 10
 EVERYBODY = "all"
 _ALL = 0
 
@@ -156,9 +158,14 @@ class Layout:
         return unit_own, named_by_none
 
     @cached_property
-    def _place(self) -> dict[tuple[int, int, int, int], int]:
-        keys = zip(self.unit.tolist(), self.month.tolist(), self.population.tolist(), self.window.tolist(), strict=True)
-        return {key: row for row, key in enumerate(keys)}
+    def _place(self) -> tuple[Ints, Ints]:
+        """The figures by their key as one number, ascending: the numbers, and the rows in that order."""
+        keys = self._key(self.unit, self.month, self.population, self.window)
+        order = np.argsort(keys, kind="stable")
+        return keys[order], order.astype(np.int64)
+
+    def _key(self, unit: Ints, month: Ints, population: Ints, window: Ints) -> Ints:
+        return ((unit * _MONTHS + month) * (len(self.populations) + 1) + population) * _WINDOWS + window
 
     @cached_property
     def parent_row(self) -> Ints:
@@ -227,8 +234,12 @@ class Layout:
 
     def _looked_up(self, unit: Ints, month: Ints, population: Ints, window: Ints | None = None) -> Ints:
         window = self.window if window is None else window
-        keys = zip(unit.tolist(), month.tolist(), population.tolist(), window.tolist(), strict=True)
-        return np.fromiter((self._place.get(key, -1) for key in keys), dtype=np.int64, count=unit.size)
+        keys, rows = self._place
+        wanted = self._key(unit, month, population, window)
+        at = np.minimum(np.searchsorted(keys, wanted), max(keys.size - 1, 0))
+        if not keys.size:
+            return np.full(unit.size, -1, dtype=np.int64)
+        return np.where((keys[at] == wanted) & (unit >= 0) & (population >= 0), rows[at], -1)
 
 
 def _numbered(number: Ints, rows: Ints) -> Ints:

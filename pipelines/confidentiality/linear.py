@@ -8,6 +8,7 @@ to hide, and `audit` proves with it that nothing is left.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 from typing import Any
 
@@ -180,31 +181,34 @@ def to_break(
 def _in_terms_of_the_first(figures: Floats, targets: Floats) -> tuple[list[int], Floats]:
     """Rows that do not follow from rows before them, and every row and target as a combination of these.
 
-    Gauss-Jordan elimination, column by column of the transposed matrix, so that earlier rows come first.
+    Gaussian elimination, column by column of the transposed matrix, so that earlier rows come first; what is left is
+    a triangle, which LAPACK solves at once.
     """
     left = np.concatenate([figures, targets]).astype(np.float64).T.copy()
     count = figures.shape[0]
-    free = np.ones(left.shape[0], dtype=bool)
+    free = np.arange(left.shape[0])
     basis: list[int] = []
     pivots: list[int] = []
     for row in range(count):
-        column = np.where(free, np.abs(left[:, row]), 0.0)
-        pivot = int(column.argmax())
-        if column[pivot] < _TOLERANCE:
+        column = left[free, row]
+        size = np.abs(column)
+        place = int(size.argmax()) if size.size else 0
+        if not size.size or size[place] < _TOLERANCE:
             continue
-        free[pivot] = False
+        pivot = int(free[place])
         basis.append(row)
         pivots.append(pivot)
-        left[pivot] /= left[pivot, row]
-        factor = left[:, row].copy()
-        factor[pivot] = 0.0
-        touched = np.flatnonzero(np.abs(factor) > _TOLERANCE)
-        there = np.flatnonzero(left[pivot])
-        left[np.ix_(touched, there)] -= np.outer(factor[touched], left[pivot, there])
-        if len(basis) % 16 == 0:
-            left[np.abs(left) < _TOLERANCE] = 0.0
-    left[np.abs(left) < _TOLERANCE] = 0.0
-    return basis, left[pivots].T
+        left[pivot, row:] /= column[place]
+        touched = size > _TOLERANCE
+        touched[place] = False
+        there = row + np.flatnonzero(np.abs(left[pivot, row:]) > _TOLERANCE)
+        left[np.ix_(free[touched], there)] -= np.outer(column[touched], left[pivot, there])
+        free = np.delete(free, place)
+    made = left[pivots]
+    if basis:
+        made = scipy.linalg.solve_triangular(made[:, basis], made, unit_diagonal=True, check_finite=False)
+    made[np.abs(made) < _TOLERANCE] = 0.0
+    return basis, made.T
 
 
 def _atoms(figures: sparse.csr_array) -> tuple[sparse.csc_array, Ints]:
@@ -354,13 +358,20 @@ def _pairs(solution: Floats, free: Ints, people: Floats, k: int) -> list[tuple[i
     return found
 
 
+@lru_cache(maxsize=512)
+def _couples(size: int) -> tuple[Ints, Ints]:
+    """Every pair of that many places, the smaller first."""
+    first, second = np.triu_indices(size, 1)
+    return first.astype(np.int64), second.astype(np.int64)
+
+
 def _larger(solution: Floats, free: Ints, people: Floats, k: int, size: int) -> list[tuple[int, ...]]:
     """Sets of three or four cells with fewer than k people together that sum to zero in both solutions."""
     # The others hold at least one person each.
     light = free[people[free] <= k - size]
     if light.size < size:
         return []
-    first, second = np.triu_indices(light.size, 1)
+    first, second = _couples(light.size)
     fits = people[light[first]] + people[light[second]] < k - (size - 3)
     first, second = first[fits], second[fits]
     sums = solution[light[first]] + solution[light[second]]
@@ -368,13 +379,15 @@ def _larger(solution: Floats, free: Ints, people: Floats, k: int, size: int) -> 
         others, other_people = -solution[light], people[light]
     else:
         others, other_people = -sums, people[light[first]] + people[light[second]]
-    order = np.argsort(others[:, 0], kind="stable")
-    ranked = others[order, 0]
-    low = np.searchsorted(ranked, sums[:, 0] - _TOLERANCE)
-    high = np.searchsorted(ranked, sums[:, 0] + _TOLERANCE, side="right")
+    wanted, had = np.ascontiguousarray(sums[:, 0]), np.ascontiguousarray(others[:, 0])
+    order = np.argsort(had, kind="stable")
+    ranked = had[order]
+    low = np.searchsorted(ranked, wanted - _TOLERANCE)
+    met = np.flatnonzero(np.append(ranked, np.inf)[low] <= wanted + _TOLERANCE)
     found: dict[tuple[int, ...], None] = {}
-    for here in np.flatnonzero(high > low):
-        for other in order[low[here] : high[here]]:
+    for here in met:
+        high = int(np.searchsorted(ranked, wanted[here] + _TOLERANCE, side="right"))
+        for other in order[low[here] : high]:
             more = (other,) if size == 3 else (first[other], second[other])
             places = sorted({int(first[here]), int(second[here]), *(int(place) for place in more)})
             total = people[light[first[here]]] + people[light[second[here]]] + other_people[other]

@@ -464,7 +464,7 @@ def leaks(marked: Marked) -> dict[str, set[str]]:
     """File -> forms of stems, of every file that is neither delivered nor closed."""
     searched = files_of(marked.root, marked.company.inbox, *marked.closed)
     assert {".parquet", ".duckdb", ".html", ".json", ".db"} <= {path.suffix for path in searched}
-    assert {marked.company.published, marked.company.data / "warehouse" / "warehouse.duckdb"} <= set(searched)
+    assert {marked.company.published.resolve(), marked.company.data / "warehouse" / "warehouse.duckdb"} <= set(searched)
     assert any(path.is_relative_to(marked.root / "dagster_home" / "storage") for path in searched)
     return {str(path.relative_to(marked.root)): found for path in searched if (found := search(path))}
 
