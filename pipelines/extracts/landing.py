@@ -38,7 +38,7 @@ from pipelines.extracts.deliveries import (
     write_refusals,
 )
 from pipelines.extracts.entities import ENTITIES
-from pipelines.extracts.forgetting import FORGOTTEN, discard, forgotten_now, leave_out
+from pipelines.extracts.forgetting import discard, forgotten_now, leave_out
 from pipelines.extracts.intake import take_in
 from pipelines.extracts.pseudonyms import KeyChangedError, Keys, key_check
 from pipelines.extracts.readers import DeliveryError
@@ -125,6 +125,13 @@ def land_inbox(
             shown = candidate.part.shown
             message = f"{shown}: the file cannot be read: {error.strerror or error}. Check its permissions."
             refusal = Refusal(file=shown, reason="unreadable", message=message)
+        except (MemoryError, duckdb.OutOfMemoryException):
+            shown = candidate.part.shown
+            message = (
+                f"{shown}: there was not enough memory to read this file. Nothing of it was landed, and it waits in "
+                "the inbox: give the run more memory, or split the file, and run again."
+            )
+            refusal = Refusal(file=shown, reason="memory", message=message)
         except Exception as error:
             # Only the type is told: the text of an error may quote the file's data.
             shown = candidate.part.shown
@@ -263,7 +270,7 @@ def _land(
     if refuse_forgotten and taken != before:
         discard(delivery_id, before.outputs, landing_dir, quarantine_dir)
         raise DeliveryError(
-            FORGOTTEN,
+            "forgotten",
             f"{part.shown}: {taken.filtered - before.filtered} row(s) are about somebody who asked to be forgotten. "
             "Have them taken out at the source and delivered again, or set forgotten_people = leave_out",
         )
