@@ -5,7 +5,7 @@ those of earlier publications that a reader may have kept, and from the warehous
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -15,14 +15,38 @@ import polars as pl
 from scipy import sparse
 
 from pipelines.confidentiality.complementary import same_answers
-from pipelines.confidentiality.layout import Hierarchy, Layout
+from pipelines.confidentiality.layout import EVERYBODY, Hierarchy, Layout
 from pipelines.confidentiality.linear import Floats, Ints, Knowledge, combination
 from pipelines.confidentiality.suppression import SUPPRESSED, UNPROTECTED, check_k
+from pipelines.confidentiality.themes import Themes, Told
 
 _ROW = ["unit_id", "period", "population", "window_months"]
 _FIGURE = [*_ROW, "indicator_id"]
 _EXPLAINED = 3
 """Exposures of one set of answers whose combination is looked for; it takes about a second each."""
+
+_BELIEF = "belief"
+"""Indicators named `belief.<role>.<dimension>` are published in `beliefs`: what a role estimates that clients answer,
+and of role `client` their own answers to the question of the dimension."""
+
+_THEME = ["unit_id", "period", "side", "theme"]
+_THEMED = ("complaint_rate", "irritant_rate")
+"""Measures whose events have a theme."""
+
+
+_BELIEFS = {
+    "unit_id": pl.String(),
+    "period": pl.Date(),
+    "indicator_id": pl.String(),
+    "n": pl.Float64(),
+    "value": pl.Float64(),
+}
+
+
+def _no_themes(*columns: str) -> pl.DataFrame:
+    kinds = {"period": pl.Date(), "window_months": pl.Int64(), "people": pl.Int64()}
+    kinds |= dict.fromkeys(("events", "s1", "s1_in_month"), pl.Float64())
+    return pl.DataFrame(schema={name: kinds.get(name, pl.String()) for name in (*_THEME, *columns)})
 
 
 @dataclass(frozen=True)
@@ -41,8 +65,10 @@ class Term:
 class Exposure:
     """What can be worked out, about how few people, and from which figures. It holds no figure itself.
 
-    kind: `cells` (a sum over cells of fewer than k people), `hidden` (a figure that the rule of k hides) or `change`
-    (what fewer than k people changed between two publications). cells: unit, population and month of what is exposed.
+    kind: `cells` (a sum over cells of fewer than k people), `hidden` (a figure that the rule of k hides), `change`
+    (what fewer than k people changed between two publications) or `themes` (events of a theme that fewer than k people
+    raised). cells: unit, population (of `themes`: theme) and month of what is exposed. before: whether it takes an
+    earlier publication.
     """
 
     kind: str
@@ -50,6 +76,7 @@ class Exposure:
     cells: tuple[tuple[str, str, date], ...]
     people: float
     combination: tuple[Term, ...]
+    before: bool = False
 
     def __str__(self) -> str:
         what = ", ".join(f"{unit} ({population}, {month:%Y-%m})" for unit, population, month in self.cells[:4])
@@ -62,7 +89,8 @@ class Exposure:
             for term in self.combination
         )
         told = f"{'/'.join(self.indicators)}: {what}{more}, {self.people:g} people"
-        return f"{told}, is {terms}" if terms else told
+        told = f"{told}, is {terms}" if terms else told
+        return f"{told}, beside what an earlier publication shows" if self.before else told
 
 
 @dataclass(frozen=True)
@@ -70,12 +98,16 @@ class Publication:
     """The tables of one published file that the audit reads.
 
     figures: unit_id, period, population, indicator_id, window_months, n, value, status. hierarchy: unit_id, period,
-    parent_unit_id. indicators: indicator_id, side, measure, topic, protects, multiplier.
+    parent_unit_id. indicators: indicator_id, side, measure, topic, protects, multiplier. themes: unit_id, period, side,
+    theme, events, of the rows of `irritant_map` that say how many events there were. beliefs: unit_id, period,
+    indicator_id, n, value, of the shown rows of `beliefs`.
     """
 
     figures: pl.DataFrame
     hierarchy: pl.DataFrame
     indicators: pl.DataFrame
+    themes: pl.DataFrame = field(default_factory=lambda: _no_themes("events"))
+    beliefs: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=_BELIEFS))
 
     @classmethod
     def read(cls, path: Path) -> "Publication":
@@ -87,6 +119,14 @@ class Publication:
                 connection.sql(
                     "select indicator_id, side, measure, topic, protects, multiplier from dim_indicator"
                 ).pl(),
+                connection.sql(f"select {', '.join(_THEME)}, events from irritant_map where events is not null").pl(),
+                connection.sql(
+                    " union ".join(
+                        f"select unit_id, period, '{_BELIEF}.' || {role} || '.' || dimension as indicator_id, "
+                        f"{n} as n, {value} as value from beliefs where {n} is not null"
+                        for role, n, value in (("role", "estimates", "estimate"), ("'client'", "answers", "answer"))
+                    )
+                ).pl(),
             )
 
 
@@ -95,11 +135,15 @@ class People:
     """Who is behind the figures, by the warehouse; never published.
 
     cells: unit_id, period, population, indicator_id, n, s1, people (`indicator_stats`). windows: unit_id, period,
-    population, indicator_id, window_months, people (`indicator_windows`).
+    population, indicator_id, window_months, people (`indicator_windows`). themes: unit_id, period, side, theme,
+    window_months, s1, people, s1_in_month (`theme_windows`). theme_cells: unit_id, period, side, theme, people
+    (`theme_events`).
     """
 
     cells: pl.DataFrame
     windows: pl.DataFrame
+    themes: pl.DataFrame = field(default_factory=lambda: _no_themes("window_months", "s1", "people", "s1_in_month"))
+    theme_cells: pl.DataFrame = field(default_factory=lambda: _no_themes("people"))
 
     @classmethod
     def read(cls, warehouse: Path) -> "People":
@@ -110,6 +154,14 @@ class People:
                     "select unit_id, period, population, indicator_id, n, s1, people from indicators.indicator_stats"
                 ).pl(),
                 connection.sql(f"select {', '.join(_FIGURE)}, people from indicators.indicator_windows").pl(),
+                connection.sql(
+                    f"select {', '.join(_THEME)}, window_months, s1, people_raising as people, s1_in_month "
+                    "from indicators.theme_windows"
+                ).pl(),
+                connection.sql(
+                    f"select {', '.join(_THEME)}, count(distinct person_key) as people from indicators.theme_events "
+                    f"group by {', '.join(_THEME)}"
+                ).pl(),
             )
 
 
@@ -117,11 +169,14 @@ def audit(published: Path, previous: Sequence[Path], k: int, warehouse: Path) ->
     """Everything about fewer than k people that can be worked out from the file and from those before it.
 
     published: the file to be published. previous: earlier published files, the newest first. warehouse: the pipeline's
-    own file, for the number of people. See `exposures`; an empty list lets the file through.
+    own file, for the number of people. See `exposures` and `theme_exposures`; an empty list lets the file through.
     """
-    return exposures(
-        Publication.read(published), [Publication.read(path) for path in previous], People.read(warehouse), k
+    now, before, people = (
+        Publication.read(published),
+        [Publication.read(path) for path in previous],
+        People.read(warehouse),
     )
+    return [*exposures(now, before, people, k), *theme_exposures(now, before, people, k)]
 
 
 def exposures(now: Publication, previous: Sequence[Publication], people: People, k: int) -> list[Exposure]:
@@ -138,14 +193,15 @@ def exposures(now: Publication, previous: Sequence[Publication], people: People,
     Raises ValueError when k is below the floor.
     """
     check_k(k)
-    guarded = now.indicators.filter(pl.col("protects").fill_null("unknown") != UNPROTECTED)
+    described = pl.concat([now.indicators, _described_beliefs(people.windows, now.indicators)])
+    guarded = described.filter(pl.col("protects").fill_null("unknown") != UNPROTECTED)
     groups = same_answers(guarded).join(guarded.select("indicator_id", "multiplier"), on="indicator_id")
     hierarchy = Hierarchy.of(now.hierarchy)
     publications = [
-        one.figures.filter(pl.col("status") != SUPPRESSED)
-        .select(*_FIGURE, "n", "value", publication=pl.lit(age, dtype=pl.Int64))
+        pl.concat([one.figures.filter(pl.col("status") != SUPPRESSED).select(*_FIGURE, "n", "value"), beliefs])
+        .with_columns(publication=pl.lit(age, dtype=pl.Int64))
         .join(groups, on="indicator_id", how="inner")
-        for age, one in enumerate((now, *previous))
+        for age, (one, beliefs) in enumerate((one, _beliefs(one, people.windows)) for one in (now, *previous))
     ]
     shown = pl.concat(publications).partition_by("answers", as_dict=True)
     cells = people.cells.join(groups, on="indicator_id", how="inner").partition_by("answers", as_dict=True)
@@ -156,6 +212,92 @@ def exposures(now: Publication, previous: Sequence[Publication], people: People,
         hidden = few.get(key, windows.clear())
         found += _Answers(shown[key], cells[key], hidden, hierarchy).exposed(k)
     return found
+
+
+def _beliefs(one: Publication, windows: pl.DataFrame) -> pl.DataFrame:
+    """The shown beliefs as figures like any other; how long their windows are, the warehouse says."""
+    key = ["unit_id", "period", "indicator_id"]
+    known = windows.filter(pl.col("population") == EVERYBODY).select(*_FIGURE).unique(key)
+    return one.beliefs.join(known, on=key, how="inner").select(
+        pl.col(name).cast(one.figures.schema[name]) for name in (*_FIGURE, "n", "value")
+    )
+
+
+def _described_beliefs(windows: pl.DataFrame, like: pl.DataFrame) -> pl.DataFrame:
+    """The indicators of beliefs, with the columns of others. What clients answer is one more mean of their survey."""
+    part = pl.col("indicator_id").cast(pl.String).str.split_exact(".", 2)
+    client = pl.col("role") == "client"
+    return (
+        windows.select("indicator_id")
+        .unique()
+        .filter(pl.col("indicator_id").cast(pl.String).str.starts_with(f"{_BELIEF}."))
+        .with_columns(role=part.struct.field("field_1"), topic=part.struct.field("field_2"))
+        .with_columns(side=pl.when(client).then(pl.lit("client")).otherwise(pl.lit("collaborator")))
+        .select(
+            "indicator_id",
+            "side",
+            "topic",
+            measure=pl.when(client).then(pl.lit("survey_mean")).otherwise(pl.col("indicator_id")),
+            protects="side",
+            multiplier=pl.lit(1.0),
+        )
+        .sort("indicator_id")
+        .select(pl.col(name).cast(like.schema[name]) for name in like.columns)
+    )
+
+
+def theme_exposures(now: Publication, previous: Sequence[Publication], people: People, k: int) -> list[Exposure]:
+    """What the irritant map tells about a theme that fewer than k people raised (see `themes.Themes.told`).
+
+    An earlier publication counts where it says of a theme what the warehouse says today. Sides whose rate is about
+    nobody are left out. Raises ValueError when k is below the floor.
+    """
+    check_k(k)
+    guarded = now.indicators.filter(
+        pl.col("measure").is_in(_THEMED), pl.col("protects").fill_null("unknown") != UNPROTECTED
+    )["side"].unique()
+    events = [one.themes.with_columns(publication=pl.lit(age)) for age, one in enumerate((now, *previous))]
+    said = (
+        pl.concat(events)
+        .join(people.themes, on=_THEME, how="inner")
+        .filter((pl.col("events") - pl.col("s1")).abs() < 1e-8)
+        .group_by(_THEME)
+        .agg(pl.col("publication").min())
+    )
+    rows = people.themes.join(said, on=_THEME, how="left", validate="1:1").with_columns(
+        shown=pl.col("publication").is_not_null()
+    )
+    rows = rows.join(now.hierarchy.select("unit_id", "period").unique(), on=["unit_id", "period"], how="semi")
+    found: list[Exposure] = []
+    for side in sorted(guarded):
+        own = rows.filter(pl.col("side") == side)
+        cells = people.theme_cells.filter(pl.col("side") == side)
+        themes = Themes(own, cells, now.hierarchy)
+        age = {tuple(key): when for *key, when in own.select("unit_id", "theme", "period", "publication").iter_rows()}
+        told = themes.told(k)
+        alone: list[Told] = []
+        if told and previous:
+            today = own.with_columns(shown=(pl.col("publication") == 0).fill_null(value=False))
+            alone = Themes(today, cells, now.hierarchy).told(k)
+        for place, one in enumerate(told):
+            terms = themes.combination(one) if place < _EXPLAINED else []
+            before = bool(previous) and one not in alone
+            found.append(_told_of_theme(side, one, [(term, age.get(term[1:]) or 0) for term in terms], before))
+    return found
+
+
+def _told_of_theme(
+    side: str, one: Told, terms: Sequence[tuple[tuple[float, str, str, date], int]], before: bool
+) -> Exposure:
+    months = pl.date_range(one.first, one.last, "1mo", eager=True)
+    return Exposure(
+        "themes",
+        (f"irritant_map of {side}s",),
+        tuple((one.unit_id, one.theme, month) for month in months),
+        one.people,
+        tuple(Term(weight, unit, period, theme, publication) for (weight, unit, theme, period), publication in terms),
+        before,
+    )
 
 
 class _Answers:
@@ -253,7 +395,7 @@ class _Answers:
             self._term(float(weights[place]), int(at[place]), age[int(at[place])]) for place in np.flatnonzero(weights)
         )
         named = tuple(self._cells[list(cells)].select("unit_id", "population", "period").iter_rows())
-        return Exposure(kind, self._indicators, named, people, terms)
+        return Exposure(kind, self._indicators, named, people, terms, any(term.publication for term in terms))
 
     def _term(self, weight: float, row: int, publication: int) -> Term:
         unit, period, population = self._rows.row(row)[1:4]

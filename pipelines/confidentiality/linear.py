@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import linprog
 from scipy.sparse import csgraph
+from scipy.sparse.linalg import lsmr
 from threadpoolctl import threadpool_limits
 
 Ints = NDArray[np.int64]
@@ -28,6 +29,11 @@ _TOLERANCE = 1e-7
 numbers."""
 
 _RIDGE, _ROUNDING, _MOST_TURNS = 1e-6, 1e-11, 200
+
+_NOT_TOLD_APART = (
+    "The sums that the shown figures determine cannot be told apart from rounding; report this with the indicator's "
+    "windows. Nothing has been published."
+)
 
 _MOST_CELLS_IN_A_SET = 4
 """Sets of more cells are not looked for: their number grows with the power of the size. With k = 5 nothing is missed,
@@ -136,6 +142,37 @@ def combination(figures: sparse.csr_array, cells: Sequence[int]) -> Floats:
     if float(np.abs(figures.T.astype(np.float64) @ weights - target).max()) > 1e-6:
         raise ArithmeticError("The figures do not determine the sum over these cells.")
     return weights
+
+
+def random_solution(figures: sparse.csr_array, seed: int) -> Floats:
+    """A random solution of figures · v = 0 with entries of size one, for a system that does not fall into parts.
+
+    What a random vector has in common with the figures is taken from it, by least squares (LSMR; Fong & Saunders 2011).
+    Raises ArithmeticError where what is left cannot be told apart from rounding.
+    """
+    drawn = np.random.default_rng(seed).standard_normal(figures.shape[1])
+    even = _of_length_one(figures)
+    solution: Floats = drawn - _least_squares(even, even @ drawn)
+    if float(np.abs(even @ solution).max(initial=0.0)) > _TOLERANCE:
+        raise ArithmeticError(_NOT_TOLD_APART)
+    return solution
+
+
+def weights_of(figures: sparse.csr_array, wanted: Floats) -> Floats:
+    """Weights by which the figures add up to what is wanted, which they must determine: the smallest in squares."""
+    even = _of_length_one(figures)
+    return _least_squares(sparse.csr_array(even.T), wanted)
+
+
+def _of_length_one(figures: sparse.csr_array) -> sparse.csr_array:
+    """The figures, each divided by its length, so that a figure of many cells counts like one of few."""
+    length = np.sqrt(np.asarray(figures.multiply(figures).sum(axis=1)).ravel())
+    return sparse.csr_array(sparse.diags_array(1.0 / np.maximum(length, 1.0)) @ figures)
+
+
+def _least_squares(equations: sparse.csr_array, right: Floats) -> Floats:
+    found: Floats = lsmr(equations, right, atol=1e-12, btol=1e-12, conlim=0.0, maxiter=20 * max(equations.shape))[0]
+    return found
 
 
 def to_break(
@@ -334,10 +371,7 @@ def _null_vectors(figures: Floats) -> Floats:
         if float(np.abs(figures @ drawn).max()) < _ROUNDING:
             # Once more: the weakest of what the figures see is shrunk least.
             return _RIDGE * scipy.linalg.cho_solve(factor, drawn, check_finite=False)
-    raise ArithmeticError(
-        "The sums that the shown figures determine cannot be told apart from rounding; report this with the "
-        "indicator's windows. Nothing has been published."
-    )
+    raise ArithmeticError(_NOT_TOLD_APART)
 
 
 def _pairs(solution: Floats, free: Ints, people: Floats, k: int) -> list[tuple[int, ...]]:

@@ -203,11 +203,16 @@ def late_data(changes: "Sequence[Exposure]", k: int) -> list[str]:
 
 def audit_result(context: dg.AssetCheckExecutionContext, exposed: "Sequence[Exposure]", k: int) -> dg.AssetCheckResult:
     """The audit's outcome as a check; every exposure is named by its combination, and none by its figure."""
-    remedy = (
-        "Nothing is published and the last publication stays. This is a defect of the suppression "
-        "(pipelines/confidentiality), not of the data: report it with this message, and never publish around the audit"
+    stays = "Nothing is published and the last publication stays."
+    defect = (
+        f"{stays} This is a defect of the suppression (pipelines/confidentiality), not of the data: report it with "
+        "this message, and never publish around the audit"
     )
-    told = [f"linear audit: {exposure}. What to do: {remedy}." for exposure in exposed]
+    kept = (
+        f"{stays} The new figures are safe by themselves, and not for whoever kept the former: wait for the next "
+        "delivery, or take the former publication back from everybody who has it and run once with audit_previous = 0"
+    )
+    told = [f"linear audit: {one}. What to do: {kept if one.before else defect}." for one in exposed]
     for message in told[:EXPOSURES_TOLD]:
         context.log.error(message)
     more = f" (and {len(told) - 1} more: see findings)" if len(told) > 1 else ""

@@ -8,6 +8,7 @@ from scipy import special
 
 from pipelines.confidentiality.complementary import apart_in_time, complementary
 from pipelines.confidentiality.suppression import INSUFFICIENT, OK, SUPPRESSED, UNPROTECTED, check_k, null_unless
+from pipelines.confidentiality.themes import Themes
 from pipelines.statistics.indicators import Definitions
 from pipelines.statistics.intervals import Array, exact_poisson
 from pipelines.statistics.trend import direction, trailing
@@ -87,8 +88,8 @@ def irritant_map(
     theme_windows: the dbt model of that name (unit_id, period, side, theme, window_months, n, s1, people_exposed,
     people_raising, n_in_month, s1_in_month). definitions: indicators also with measure. units: unit_id, period,
     parent_unit_id. k: smallest number of people. cells: unit_id, period, side, theme, people: who raised the theme in
-    that month in the unit itself; None says that no two windows share events. Returns the columns of `IRRITANT_MAP`,
-    sorted by key; one row for every row of theme_windows whose unit and period are in units.
+    that month in the unit itself; None, where months are not known, protects each period by itself only. Returns the
+    columns of `IRRITANT_MAP`, sorted by key; one row for every row of theme_windows whose unit and period are in units.
 
     n: client-months or person-months in the window (the longest in force: themes are rare); events: complaints or
     irritants of the theme; rate = multiplier · events / n, in the unit of the side's indicator (per 100 a month), with
@@ -104,9 +105,10 @@ def irritant_map(
     anybody but fewer than k people raised the theme, since a rare theme points at who raised it. As the side's total
     is published, hiding one theme alone would give it away: where a theme is hidden for who raised it, the shown theme
     that the fewest people raised is hidden too. A month whose own row is hidden does not count in a trend. Else
-    `insufficient` where n is below the indicator's min_n. Numbers are null unless `ok`. Windows of one
-    theme that would tell months apart in which fewer than k people raised it are hidden, and what would give a hidden
-    theme away across the hierarchy.
+    `insufficient` where n is below the indicator's min_n. Numbers are null unless `ok`. Windows of one theme that would
+    tell months apart in which fewer than k people raised it are hidden, and what would give a hidden theme away across
+    the hierarchy; then, with themes that nobody raised where others are hidden, whatever else would over themes, units
+    and months at once (`confidentiality.themes`).
 
     Raises ValueError when k is below the floor, or a side has themes and no indicator of its rate is in force.
     """
@@ -125,6 +127,8 @@ def irritant_map(
     if cells is not None:
         rows = _along_time(rows, units, k, cells)
     rows = _across_units(_complementary(rows), units, k)
+    if cells is not None:
+        rows = _over_all(rows, units, k, cells)
     n, events = (rows[name].cast(pl.Float64).to_numpy() for name in ("n", "s1"))
     estimate = exact_poisson(events, n)
     multiplier = rows["multiplier"].to_numpy()
@@ -223,6 +227,11 @@ def _hidden_too(rows: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
     hidden = windows.filter((pl.col("status") == SUPPRESSED) & (pl.col("population") != EVERYBODY)).select(
         "unit_id", "period", side="indicator_id", theme="population", also=pl.lit(value=True)
     )
+    return _suppressed(rows, hidden)
+
+
+def _suppressed(rows: pl.DataFrame, hidden: pl.DataFrame) -> pl.DataFrame:
+    """rows, suppressed where `hidden` (the key, and `also`) says so."""
     return (
         rows.join(hidden, on=list(_KEY), how="left", validate="1:1")
         .with_columns(status=pl.when(pl.col("also")).then(pl.lit(SUPPRESSED)).otherwise(pl.col("status")))
@@ -246,6 +255,21 @@ def _across_units(rows: pl.DataFrame, units: pl.DataFrame, k: int) -> pl.DataFra
     )
     everything = pl.concat([windows, whole.select(windows.columns)])
     return _hidden_too(rows, complementary(everything, units.select("unit_id", "period", "parent_unit_id"), k))
+
+
+def _over_all(rows: pl.DataFrame, units: pl.DataFrame, k: int, cells: pl.DataFrame) -> pl.DataFrame:
+    """Hide what, over themes, units and months at once, would give away what fewer than k people raised."""
+    protected = rows.filter(_protected())
+    hidden = []
+    for (side,), own in protected.partition_by("side", as_dict=True, maintain_order=True).items():
+        themes = Themes(
+            own.with_columns(people=pl.col("people_raising"), shown=pl.col("status") != SUPPRESSED),
+            cells.filter(pl.col("side") == side),
+            units.select("unit_id", "period", "parent_unit_id"),
+        )
+        themes.hide(k)
+        hidden.append(themes.hidden.with_columns(side=pl.lit(side), also=pl.lit(value=True)))
+    return _suppressed(rows, pl.concat(hidden)) if hidden else rows
 
 
 def _trend(rows: pl.DataFrame, chosen: IrritantParameters) -> tuple[Array, Array]:

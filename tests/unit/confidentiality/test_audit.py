@@ -119,6 +119,40 @@ def test_a_share_that_is_cut_at_its_bound_has_not_changed() -> None:
     assert exposures(same, [same], People(cells, people.windows), 5) == []
 
 
+def believed(rows: pl.DataFrame, *, role: str) -> tuple[Publication, People]:
+    """The site's answers as beliefs of a role on trust; beside them clients' own, as the indicator `trust`."""
+    _, people = site()
+    name = f"belief.{role}.trust"
+    both = [
+        pl.concat([frame, frame.with_columns(indicator_id=pl.lit(name))]) for frame in (people.cells, people.windows)
+    ]
+    shown = rows.filter(pl.col("status") == "ok").with_columns(indicator_id=pl.lit(name))
+    survey = INDICATORS.with_columns(side=pl.lit("client"), measure=pl.lit("survey_top_box"), topic=pl.lit("trust"))
+    today = Publication(
+        hide("a", "c")(people.windows),
+        SITE,
+        survey,
+        beliefs=shown.select("unit_id", "period", "indicator_id", pl.col("n").cast(pl.Float64), "value"),
+    )
+    return today, People(*both)
+
+
+def test_beliefs_are_audited_like_any_figure_and_beside_the_answers_they_are_made_of() -> None:
+    """Site less b and c, of beliefs, is a. Where a is hidden beside b there, and beside c among the answers that
+    clients gave themselves, both tables together give it; what collaborators believe says nothing of clients."""
+    rows, _ = site()
+    today, people = believed(hide("a")(rows), role="collaborator")
+    (found,) = exposures(today, [], people, 5)
+    assert found.indicators == ("belief.collaborator.trust",)
+    assert found.cells == (("a", "all", JANUARY),)
+    today, people = believed(hide("a", "b")(rows), role="collaborator")
+    assert exposures(today, [], people, 5) == []
+    today, people = believed(hide("a", "b")(rows), role="client")
+    (found, *_) = exposures(today, [], people, 5)
+    assert found.indicators == ("belief.client.trust", "trust")
+    assert found.cells == (("a", "all", JANUARY),)
+
+
 def test_figures_about_nobody_are_not_audited() -> None:
     rows, people = site()
     free = Publication(rows, SITE, INDICATORS.with_columns(protects=pl.lit("none")))
