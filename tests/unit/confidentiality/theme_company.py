@@ -123,11 +123,12 @@ def recovered(truth: Truth, published: pl.DataFrame, k: int = 5) -> list[tuple[s
     for unit, period, theme, cells in hidden:
         target = np.zeros(len(place))
         target[cells] = 1.0
-        least, most = (
-            linprog(sign * target, A_eq=matrix, b_eq=right, bounds=(0, None), method="highs").fun * sign
-            for sign in (1.0, -1.0)
-        )
-        if most - least < 1e-6:
+        bounds = []
+        for sign in (1.0, -1.0):
+            solved = linprog(sign * target, A_eq=matrix, b_eq=right, bounds=(0, None), method="highs")
+            assert solved.fun is not None, solved.message
+            bounds.append(sign * solved.fun)
+        if bounds[1] - bounds[0] < 1e-6:
             found.append((unit, period, theme))
     return found
 
