@@ -14,7 +14,6 @@ import hashlib
 import importlib.util
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
@@ -73,12 +72,14 @@ class Company:
             "COLUMNS": "250",
         }
 
-    def command(self, *arguments: str, python: str | None = None) -> subprocess.Popen[str]:
-        """Start a command in a process group of its own."""
+    def command(
+        self, *arguments: str, python: str | None = None, inside: Callable[[], None] | None = None
+    ) -> subprocess.Popen[str]:
+        """Start a command in a process group of its own; `inside` is called in the new process before it begins."""
         called = [SYMMETRY, *arguments] if python is None else [sys.executable, "-c", python, *arguments]
         return subprocess.Popen(
             called, env=self.environment, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            start_new_session=True,
+            start_new_session=True, preexec_fn=inside,
         )  # fmt: skip
 
     def run(self, *arguments: str, python: str | None = None) -> tuple[int, str]:
@@ -324,26 +325,70 @@ def others(bench: Bench, folder: Path) -> Iterator[Fault]:
     yield fault
 
 
+@contextlib.contextmanager
+def memory_of(size: int) -> Iterator[Callable[[], None]]:
+    """A control group whose processes have so many bytes between them; gives a function that joins it.
+
+    Raises OSError where this process may make none.
+    """
+    name = f"symmetry_{os.getpid()}"
+    old = Path("/sys/fs/cgroup/memory")
+    group, limit = (old / name, "memory.limit_in_bytes") if old.is_dir() else (old.parent / name, "memory.max")
+    group.mkdir()
+    try:
+        (group / limit).write_text(str(size), encoding="utf-8")
+        yield lambda: _join(group)
+    finally:
+        # Processes that were killed leave it a moment later.
+        time.sleep(1)
+        group.rmdir()
+
+
+def _join(group: Path) -> None:
+    (group / "cgroup.procs").write_text(str(os.getpid()), encoding="utf-8")
+
+
 def short_of_memory(rows: int, folder: Path, say: Callable[[str], None]) -> Fault:
-    """A run of a company of many cases in a process whose memory is limited to 1 GB."""
+    """A run of a company of many cases in a container of 1 GB, then one with all the memory there is.
+
+    The first is survived when it publishes, or says that memory was short and publishes nothing.
+    """
     from benchmarks.increment import MONTHS, large, write_month, write_structure
 
     fault = Fault(f"memory limit of 1 GB, {rows:,} cases")
-    company = Company(folder / "memory")
-    company.environment = company_environment(company.root)
-    (company.data / "inbox").mkdir(parents=True)
+    company = _unpublished(folder / "memory")
     write_structure(company.data / "inbox", large(rows))
     for month in range(MONTHS):
         write_month(company.data / "inbox", large(rows), month)
     say(f"{rows:,} cases are written")
-    limit = 1 << 30
-    process = subprocess.Popen(
-        [SYMMETRY, "run"], env=company.environment, cwd=PROJECT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (limit, limit)),
-    )  # fmt: skip
-    said, _ = process.communicate()
-    fault.tried(process.returncode == 0, 0, "" if process.returncode == 0 else last_line(said))
+    undisturbed = _unpublished(folder / "much_memory")
+    shutil.copytree(company.data / "inbox", undisturbed.data / "inbox", dirs_exist_ok=True)
+    if (ended := undisturbed.run())[0]:
+        raise SystemExit(f"the undisturbed run of the large company failed:\n{ended[1]}")
+    say("an undisturbed run has published it")
+    try:
+        with memory_of(1 << 30) as join:
+            process = company.command("run", inside=join)
+            said, _ = process.communicate()
+    except OSError as error:
+        fault.messages.add(f"not tried: no control group of memory can be made here ({error})")
+        return fault
+    say(f"with 1 GB: exit code {process.returncode}")
+    told = process.returncode == 0 or ("memory" in said and not company.published.exists())
+    code, _ = company.run()
+    lost = sum(abs(one - other) for one, other in zip(company.rows_read(), undisturbed.rows_read(), strict=True))
+    same = company.figures() == undisturbed.figures()
+    message = "published" if process.returncode == 0 else _told(said, "memory")
+    fault.tried(process.returncode in (0, 1) and told and code == 0 and same, lost, message)
     return fault
+
+
+def _unpublished(root: Path) -> Company:
+    """A company with the shipped contracts that has not delivered anything."""
+    company = Company(root)
+    company.environment = company_environment(root)
+    (company.data / "inbox").mkdir(parents=True)
+    return company
 
 
 def measure(kills: int, memory_rows: int, say: Callable[[str], None]) -> Iterator[Claim]:

@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipelines.memory import available, of_database
 from pipelines.settings_sources import (
     PREFIX,
     SettingsError,
@@ -51,7 +52,7 @@ TOPICS = {
 }
 
 #: What dbt is told by the environment and is no setting.
-DBT_VARIABLES = {f"{PREFIX}WAREHOUSE", f"{PREFIX}DEFINITIONS_DIR"}
+DBT_VARIABLES = {f"{PREFIX}WAREHOUSE", f"{PREFIX}DEFINITIONS_DIR", f"{PREFIX}DATABASE_MEMORY"}
 
 
 def _retention(listed: str | None) -> dict[str, int]:
@@ -212,6 +213,12 @@ class Settings(BaseSettings):
         description="How many earlier publications the linear audit reads beside the new one: what readers may still "
         "have. 0 only where the earlier ones have been taken back from everybody.",
     )
+    memory_limit: str | None = Field(
+        default=None,
+        description="The most memory that DuckDB takes in a run, as 8GB; the rest of a run needs some 0.7 GB beside "
+        "it, more for hundreds of units. Unset: four fifths of the machine's or the container's memory, and less where "
+        "that leaves too little for the rest.",
+    )
     keep_runs_days: int = Field(
         default=400,
         ge=1,
@@ -271,6 +278,13 @@ class Settings(BaseSettings):
     @classmethod
     def _entities_and_months(cls, value: str | None) -> str | None:
         _retention(value)
+        return value
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _a_size(cls, value: str | None) -> str | None:
+        if value is not None and not re.fullmatch(r"\d+(\.\d+)?\s*[KMGT]i?B", value):
+            raise ValueError(f"{value!r} is no amount of memory; give a number and its unit, such as 8GB or 500MiB")
         return value
 
     @field_validator("landing_cron", "publication_cron")
@@ -544,6 +558,7 @@ class Settings(BaseSettings):
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "False",
             "GX_ANALYTICS_ENABLED": "False",
             f"{PREFIX}WAREHOUSE": self.warehouse_path,
+            f"{PREFIX}DATABASE_MEMORY": self.memory_limit or f"{of_database(available()) >> 20}MiB",
         }
         os.environ.update({name: str(value) for name, value in values.items()})
 

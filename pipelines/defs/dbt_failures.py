@@ -7,6 +7,7 @@ from typing import Any
 import duckdb
 
 EXAMPLES = 5
+OUT_OF_MEMORY = "Out of Memory Error"
 
 
 def explain_failures(target: Path, warehouse: Path) -> str | None:
@@ -38,7 +39,14 @@ def explain_failures(target: Path, warehouse: Path) -> str | None:
 def _paragraph(result: dict[str, Any], node: dict[str, Any], connection: duckdb.DuckDBPyConnection) -> str:
     name, path = node.get("name", result["unique_id"]), node.get("original_file_path", "the dbt project")
     if result["status"] == "error":
-        return f"dbt could not build {name} ({path}): {result['message']}"
+        message = str(result["message"])
+        if OUT_OF_MEMORY in message:
+            return (
+                f"dbt could not build {name} ({path}): there was not enough memory "
+                f"({message.partition(OUT_OF_MEMORY)[2].splitlines()[0].strip(' :')}). Give the run more: a larger "
+                "machine or container, or memory_limit in symmetry.toml where DuckDB may take more of this one."
+            )
+        return f"dbt could not build {name} ({path}): {message}"
     subject = str(node.get("attached_node") or "").rsplit(".", maxsplit=1)[-1]
     about = f" on {subject}" if subject else ""
     examples = "; ".join(_examples(result["compiled_code"], connection))

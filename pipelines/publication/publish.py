@@ -284,7 +284,7 @@ def publish(candidate: Path, published: Path, origin: Mapping[str, Any], keep: i
     Raises:
         NotAuditedError: the gate has not let exactly these bytes through.
         PublishedFileError: the candidate has no publication in it.
-        OSError: a folder cannot be written; the last publication is then untouched.
+        OSError: a folder cannot be written; the last publication is then untouched, and the candidate is where it was.
     """
     mark = _audit_mark(candidate)
     if not candidate.is_file() or not mark.is_file() or mark.read_text(encoding="utf-8") != file_sha256(candidate):
@@ -301,10 +301,19 @@ def publish(candidate: Path, published: Path, origin: Mapping[str, Any], keep: i
     write_parquet(candidate, unfinished / history.PARQUET)
     manifest = history.manifest_of(newest, origin, candidate, unfinished / history.PARQUET)
     sync(candidate)
+    kept = folder / str(newest["publication_id"])
     candidate.replace(unfinished / history.SCORECARD)
+    try:
+        history.finish(unfinished, kept, manifest)
+        history.put_in_force(published, kept)
+    except OSError:
+        if history.in_force(published) != kept.name:
+            # It stays what the gate has let through, so that the step can be tried again.
+            written = unfinished if unfinished.exists() else kept
+            (written / history.SCORECARD).replace(candidate)
+            shutil.rmtree(written)
+        raise
     mark.unlink()
-    kept = history.finish(unfinished, folder / str(newest["publication_id"]), manifest)
-    history.put_in_force(published, kept)
     history.let_go(published)
     history.remove_old(published, keep, spared=None if before is None else str(before["publication_id"]))
     return kept

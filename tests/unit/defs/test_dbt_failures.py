@@ -40,6 +40,21 @@ def test_failures_are_told_with_examples(tmp_path: Path) -> None:
     )
 
 
+def test_too_little_memory_is_said_with_what_to_do(tmp_path: Path) -> None:
+    warehouse = tmp_path / "warehouse.duckdb"
+    duckdb.connect(str(warehouse)).close()
+    message = (
+        "Runtime Error in model scores (models/scores.sql)\n  Out of Memory Error: failed to pin block of size "
+        "256.0 KiB (285.9 MiB/286.1 MiB used)\n  \n  Possible solutions:\n  * Reducing the number of threads"
+    )
+    write(tmp_path, {"unique_id": "model.symmetry.scores", "status": "error", "message": message})
+    assert explain_failures(tmp_path, warehouse) == (
+        "dbt could not build scores (models/scores.sql): there was not enough memory (failed to pin block of size "
+        "256.0 KiB (285.9 MiB/286.1 MiB used)). Give the run more: a larger machine or container, or memory_limit in "
+        "symmetry.toml where DuckDB may take more of this one."
+    )
+
+
 def test_nothing_to_tell(tmp_path: Path) -> None:
     assert explain_failures(tmp_path, tmp_path / "warehouse.duckdb") is None
     write(tmp_path, {"unique_id": "test.other", "status": "pass", "message": None})

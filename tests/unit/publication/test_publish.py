@@ -1,5 +1,7 @@
 """Write, audit, publish: comments and types travel, one rename, history kept, and older drivers can read the file."""
 
+import errno
+import os
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -9,6 +11,7 @@ import duckdb
 import polars as pl
 import pytest
 
+from pipelines.publication.history import kept_publications
 from pipelines.publication.publish import (
     PUBLICATIONS_COLUMNS,
     PUBLISHED_TABLES,
@@ -166,6 +169,33 @@ def test_a_failed_write_leaves_the_last_publication(warehouse: Path, tmp_path: P
     with pytest.raises(duckdb.Error, match="dim_pair"):
         write_candidate(warehouse, candidate, published, facts("bbbbbbbb"))
     assert published.read_bytes() == before
+
+
+@pytest.mark.parametrize("step", ["rename", "symlink", "fsync"])
+def test_a_share_that_is_away_for_a_moment_lets_the_same_candidate_be_published_again(
+    warehouse: Path, tmp_path: Path, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when Dagster tries the step again: the candidate has been looked at, and is still there or in force."""
+    published, candidate = tmp_path / "scorecard.duckdb", tmp_path / "candidate.duckdb"
+    write_candidate(warehouse, candidate, published, facts("aaaaaaaa"))
+    mark_audited(candidate, passed=True)
+    original, fails = getattr(os, step), [True]
+
+    def away(*arguments: object, **named: object) -> object:
+        # Of fsync the call after the candidate's own, when it has left its place.
+        if fails and (step != "fsync" or not candidate.exists()):
+            fails.clear()
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return original(*arguments, **named)
+
+    monkeypatch.setattr(os, step, away)
+    with pytest.raises(OSError, match="Stale"):
+        publish(candidate, published, {}, 2)
+    assert not published.exists()
+    kept = publish(candidate, published, {}, 2)
+    assert (kept.parent / kept.name / "scorecard.duckdb").samefile(published)
+    assert [one.publication_id for one in kept_publications(published)] == [kept.name]
+    assert not candidate.exists()
 
 
 def test_what_the_gate_has_not_let_through_is_not_published(warehouse: Path, tmp_path: Path) -> None:
