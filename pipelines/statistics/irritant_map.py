@@ -33,6 +33,9 @@ IRRITANT_MAP: dict[str, pl.DataType] = {
 }
 """Columns of the frame that `irritant_map` returns, in order, with their types."""
 
+TREND_DIGITS = 2
+"""Decimals of the published p of a trend: with more, the counts of single months could be found by trying all."""
+
 EVERYBODY = "all"
 _KEY = ("unit_id", "period", "side", "theme")
 _CELL = ("unit_id", "period", "side")
@@ -98,8 +101,8 @@ def irritant_map(
     Trend: score test of a log-linear trend in the events of the trailing months themselves, which do not overlap as
     windows do (Cochran-Armitage for Poisson counts; Armitage 1955): given their total, events fall to months in
     proportion to exposure, so Σ t·y has mean N·μ and variance N·σ², with μ and σ² the mean and variance of the month
-    by exposure; p is two-sided normal. `rising` means more of it. Months are taken as independent and events as
-    Poisson: a burst of complaints about one incident can look like a trend. Null where too little happened to tell.
+    by exposure; p is two-sided normal, and shown to `TREND_DIGITS` decimals. `rising` means more of it. Months are
+    taken as independent and events as Poisson: a burst of complaints about one incident can look like a trend. Null where too little happened to tell.
 
     The rule of k, for sides that it protects: a row is `suppressed` where fewer than k people are exposed, or where
     anybody but fewer than k people raised the theme, since a rare theme points at who raised it. As the side's total
@@ -140,7 +143,7 @@ def irritant_map(
         upper=pl.Series(estimate.upper * multiplier),
         slope=pl.Series(slope, dtype=pl.Float64).fill_nan(None),
         trend_p=pl.Series(p, dtype=pl.Float64).fill_nan(None),
-    ).with_columns(trend=direction("slope", "trend_p", chosen.trend_p))
+    ).with_columns(trend=direction("slope", "trend_p", chosen.trend_p), trend_p=pl.col("trend_p").round(TREND_DIGITS))
     rows = null_unless(rows, ["n", "events", "rate", "lower", "upper", "trend", "trend_p"])
     return rows.select(pl.col(name).cast(dtype) for name, dtype in IRRITANT_MAP.items()).sort(_KEY)
 

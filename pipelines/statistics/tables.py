@@ -163,7 +163,7 @@ PUBLISHED: dict[str, Published] = {
             "upper": "Upper bound of the exact 95 % interval of the rate.",
             "trend": "rising, falling or flat over the trailing months of the parameter trend_months (6 unless set); "
             "null where too little happened to tell.",
-            "trend_p": "Two-sided p value of the trend.",
+            "trend_p": "Two-sided p value of the trend, to two decimals.",
             "status": _STATUS,
         },
     ),

@@ -208,7 +208,7 @@ def test_the_trend_is_the_score_test_of_a_poisson_regression(tiny: Any) -> None:
     null = sm.GLM(events, np.ones(6), family=sm.families.Poisson(), offset=np.log(exposure)).fit()
     score = ((np.array(events) - null.fittedvalues) * time).sum()
     spread = (null.fittedvalues * time**2).sum() - (null.fittedvalues * time).sum() ** 2 / null.fittedvalues.sum()
-    assert found["trend_p"] == pytest.approx(2 * stats.norm.sf(score / np.sqrt(spread)))
+    assert found["trend_p"] == round(2 * stats.norm.sf(score / np.sqrt(spread)), 2), "more digits would tell months"
     assert found["trend"] == "rising"
     falling = run(tiny, series(events[::-1], exposure[::-1])).filter(pl.col("period") == OCTOBER)
     assert falling["trend"].to_list() == ["falling"]
