@@ -102,7 +102,8 @@ def irritant_map(
     windows do (Cochran-Armitage for Poisson counts; Armitage 1955): given their total, events fall to months in
     proportion to exposure, so Σ t·y has mean N·μ and variance N·σ², with μ and σ² the mean and variance of the month
     by exposure; p is two-sided normal, and shown to `TREND_DIGITS` decimals. `rising` means more of it. Months are
-    taken as independent and events as Poisson: a burst of complaints about one incident can look like a trend. Null where too little happened to tell.
+    taken as independent and events as Poisson: a burst of complaints about one incident can look like a trend. Null
+    where too little happened to tell.
 
     The rule of k, for sides that it protects: a row is `suppressed` where fewer than k people are exposed, or where
     anybody but fewer than k people raised the theme, since a rare theme points at who raised it. As the side's total
