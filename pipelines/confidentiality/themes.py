@@ -11,6 +11,7 @@ nothing in every solution of the homogeneous system.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -42,12 +43,26 @@ _FIGURE = ["unit_id", "period", "theme", "window_months"]
 
 
 @dataclass(frozen=True)
-class _System:
-    """Cells that may hold something, what is known as sums over them, and these as sums of the shown figures."""
+class _Step:
+    """What is known when so many cells are known to be empty.
+
+    unknown: the other cells. matrix: sums over these. solution: a random solution, by cell, 0 where nothing can be.
+    nothings: sums (over all cells) that follow and are nothing, so that their cells are known to be empty in turn.
+    """
 
     unknown: Ints
     matrix: sparse.csr_array
+    solution: Floats
+    nothings: sparse.csr_array
+
+
+@dataclass(frozen=True)
+class _System:
+    """The sums of the last step as sums of the shown figures, that step, and those before it."""
+
     change: sparse.csr_array
+    last: _Step
+    before: tuple[_Step, ...]
 
 
 @dataclass(frozen=True)
@@ -106,19 +121,21 @@ class Themes:
         if self._one_theme or self._shown.all():
             return []
         system = self._system()
-        found = self._follows(system, k, seed=1)
+        found = self._follows(system.last.solution, k)
         if found:
             # Once more with another solution, so that a coincidence is no finding.
-            found &= self._follows(system, k, seed=2)
+            other = np.zeros(self._raised.size)
+            other[system.last.unknown] = random_solution(system.last.matrix, seed=2)
+            found &= self._follows(other, k)
         return sorted(found, key=lambda one: (one.people, one.unit_id, one.theme, one.first, one.last))
 
     def hide(self, k: int) -> None:
         """Hide more figures, until nothing is told that hiding can keep.
 
         First each nothing of a unit and period in which something is hidden: what is left of the total is to be
-        shared among them all. Then one of the figures that together tell something: of the unit itself if there is
-        one, of the theme itself, of the latest month, to leave history alone, and the one that the fewest people
-        raised, ties by key. Where it is told by what is known to be nothing, every figure of the unit, then of those
+        shared among them all. Then one of the figures that tell something, or that tell that nothing else happened
+        beside it: among those that weigh most, one of the latest month, to leave history alone, and of these the one
+        that the fewest people raised, ties by key. Where that leaves no figure, every one of the unit, then of those
         above it, whose months touch it.
         """
         self._hide_nothing()
@@ -135,14 +152,14 @@ class Themes:
     def combination(self, one: Told) -> list[tuple[float, str, str, date]]:
         """Weights and figures (unit, theme or `all`, period) that give what is told; empty where none is found."""
         system = self._system()
-        wanted = np.flatnonzero(self._sum(one)[system.unknown]).tolist()
+        wanted = np.flatnonzero(self._sum(one)[system.last.unknown]).tolist()
         shown = np.flatnonzero(self._shown)
         # The figures of the unit alone are tried first: all together take a while.
         alone = (self._figures["unit_id"] == one.unit_id).to_numpy()[shown]
         named = self._figures.select("unit_id", "theme", "period")
         for rows in (shown[alone], shown):
             try:
-                weights = combination(self._layout.matrix[rows][:, system.unknown], wanted)
+                weights = combination(self._layout.matrix[rows][:, system.last.unknown], wanted)
             except ArithmeticError:
                 continue
             return [(float(weights[at]), *named.row(int(rows[at]))) for at in np.flatnonzero(weights)]
@@ -155,27 +172,66 @@ class Themes:
             np.isin(self._place[: self._themes], ill) & (self._events[: self._themes] == 0)
         )
 
-    def _system(self) -> "_System":
+    def _system(self) -> _System:
         """The shown figures, less what they have in common, over the cells that may hold something."""
         matrix, change = self._layout.sparser(self._shown)
         left = change @ self._events[self._shown]
         empty = np.zeros(matrix.shape[1], dtype=bool)
+        groups = self._nothings()
+        before: list[_Step] = []
         while True:
-            signs = sparse.csr_array((np.sign(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
-            one_sign = abs(np.asarray(signs.sum(axis=1)).ravel()) == np.diff(matrix.indptr)
-            nothing = (abs(left) < 1e-9) & one_sign & (np.diff(matrix.indptr) > 0)
-            if not nothing.any():
-                break
-            empty[matrix[np.flatnonzero(nothing)].indices] = True
-            matrix = sparse.csr_array(matrix @ sparse.diags_array((~empty).astype(np.int64), dtype=np.int64))
-            matrix.eliminate_zeros()
-        unknown = np.flatnonzero(~empty)
-        return _System(unknown, matrix[:, unknown], change)
+            matrix = _without_nothing(matrix, left, empty)
+            unknown = np.flatnonzero(~empty)
+            solution = np.zeros(self._raised.size)
+            solution[unknown] = random_solution(matrix[:, unknown], seed=1)
+            held = np.asarray(groups @ (~empty).astype(np.int64))
+            known = np.flatnonzero((abs(groups @ solution) < _TOLERANCE) & (held > 0))
+            step = _Step(unknown, matrix[:, unknown], solution, groups[known])
+            if not known.size:
+                return _System(change, step, tuple(before))
+            before.append(step)
+            empty[step.nothings.indices] = True
 
-    def _follows(self, system: "_System", k: int, seed: int) -> set[Told]:
-        """What is nothing in a random solution."""
-        solution = np.zeros(self._raised.size)
-        solution[system.unknown] = random_solution(system.matrix, seed)
+    def _nothings(self) -> sparse.csr_array:
+        """Sums that are nothing, over cells: if one of them is known, each cell of it is.
+
+        Of each unit and period the hidden themes that nobody raised, one by one and together; of each unit and theme
+        those of the units below; of each unit and month the themes that nobody raised in it.
+        """
+        matrix = self._layout.matrix
+        at = np.flatnonzero(~self._shown & (self._events == 0))
+        parent = self._layout.parent_row[at]
+        groups = [matrix[at], *(_added_up(matrix[at], number) for number in (self._place[at], parent))]
+        placed = self._placed
+        silent = placed.filter(pl.Series(self._by_month(self._raised).ravel()[placed["at"].to_numpy()] == 0))
+        for number in ("at", "month_of_unit"):
+            named = silent.select("cell", group=pl.col(number).rank("dense") - 1)
+            shape = (named["group"].n_unique(), matrix.shape[1])
+            where = (named["group"].to_numpy(), named["cell"].to_numpy())
+            groups.append(sparse.coo_array((np.ones(named.height, dtype=np.int64), where), shape=shape).tocsr())
+        return sparse.csr_array(sparse.vstack(groups))
+
+    @cached_property
+    def _placed(self) -> pl.DataFrame:
+        """Each cell once per unit above it: cell, at (place of unit, theme and month), month_of_unit."""
+        months, themes = self._layout.hierarchy.parent.shape[1], len(self._layout.populations)
+        month = pl.col("month") - self._layout.hierarchy.first
+        return self._layout.placed.filter(pl.col("population") != 0).select(
+            "cell",
+            at=(pl.col("above") * themes + pl.col("population")) * months + month,
+            month_of_unit=pl.col("above") * months + month,
+        )
+
+    def _by_month(self, numbers: Floats) -> Floats:
+        """(unit, theme) × months: numbers of cells, added up over the units below."""
+        months, themes = self._layout.hierarchy.parent.shape[1], len(self._layout.populations)
+        size = len(self._layout.hierarchy.units) * themes * months
+        at, cell = (self._placed[name].to_numpy() for name in ("at", "cell"))
+        added: Floats = np.bincount(at, weights=numbers[cell], minlength=size).reshape(-1, months).astype(np.float64)
+        return added
+
+    def _follows(self, solution: Floats, k: int) -> set[Told]:
+        """What is nothing in a solution."""
         return {*self._hidden_figures(solution, k), *self._runs(solution, k)}
 
     def _hidden_figures(self, solution: Floats, k: int) -> Iterator[Told]:
@@ -189,19 +245,9 @@ class Themes:
 
     def _runs(self, solution: Floats, k: int) -> Iterator[Told]:
         """Runs of months that begin and end with a month in which somebody raised the theme."""
-        placed = self._layout.placed.filter(pl.col("population") != 0)
-        units, themes = len(self._layout.hierarchy.units), len(self._layout.populations)
-        first = self._layout.hierarchy.first
-        months = self._layout.hierarchy.parent.shape[1]
-        cell = placed["cell"].to_numpy()
-        at = (placed["above"].to_numpy() * themes + placed["population"].to_numpy()) * months + (
-            placed["month"].to_numpy() - first
-        )
-        size = units * themes * months
-        value, people = (
-            np.bincount(at, weights=numbers[cell], minlength=size).reshape(-1, months)
-            for numbers in (solution, self._raised)
-        )
+        first, months = self._layout.hierarchy.first, self._layout.hierarchy.parent.shape[1]
+        themes = len(self._layout.populations)
+        value, people = self._by_month(solution), self._by_month(self._raised)
         sums, raising = (
             np.concatenate([np.zeros((numbers.shape[0], 1)), numbers.cumsum(axis=1)], axis=1)
             for numbers in (value, people)
@@ -233,16 +279,37 @@ class Themes:
         wanted[cells] = 1.0
         return wanted
 
+    def _beside(self, one: Told) -> Floats:
+        """By cell: is it of the unit and the months of what is told?"""
+        cells = self._layout.placed.filter(
+            pl.col("above") == self._layout.hierarchy.units[one.unit_id],
+            pl.col("month").is_between(_number(one.first), _number(one.last)),
+        )["cell"].to_numpy()
+        beside = np.zeros(self._raised.size)
+        beside[cells] = 1.0
+        return beside
+
     def _to_hide(self, one: Told, system: _System) -> list[int]:
         """The rows to hide so that this is not told in this way; none where nothing is left to hide."""
-        weights = abs(system.change.T @ weights_of(system.matrix, self._sum(one)[system.unknown]))
-        used = np.flatnonzero(self._shown)[weights > 1e-3 * weights.max(initial=0.0)]
+        wanted = self._sum(one)
+        step = next(step for step in (*system.before, system.last) if abs(wanted @ step.solution) < _TOLERANCE)
+        if system.before and step is not system.before[0]:
+            # It takes what is known to be nothing: the first such thing of its months is kept from being known.
+            beside = self._beside(one)
+            for earlier in system.before:
+                near = np.flatnonzero(np.asarray(earlier.nothings @ beside) > 0)
+                if near.size:
+                    step, wanted = earlier, np.asarray(earlier.nothings[[near[0]]].todense()).ravel().astype(np.float64)
+                    break
+        weights = abs(system.change.T @ weights_of(step.matrix, wanted[step.unknown]))
+        used = np.flatnonzero(self._shown)[weights > 0.3 * weights.max(initial=0.0)]
         used = used[(used < self._themes) & (self._events[used] > 0)]
         if used.size:
-            order = self._figures[used].with_columns(row=pl.Series(used)).sort(
-                pl.col("unit_id") != one.unit_id, pl.col("theme") != one.theme, -pl.col("period").to_physical(),
-                "people", "unit_id", "theme",
-            )  # fmt: skip
+            order = (
+                self._figures[used]
+                .with_columns(row=pl.Series(used))
+                .sort("period", "people", "unit_id", "theme", descending=[True, False, False, False])
+            )
             return [int(order["row"][0])]
         above = self._layout.hierarchy.above.filter(
             pl.col("unit") == self._layout.hierarchy.units[one.unit_id],
@@ -257,6 +324,28 @@ class Themes:
             if rows.size:
                 return [int(row) for row in rows]
         return []
+
+
+def _without_nothing(matrix: sparse.csr_array, left: Floats, empty: Bools) -> sparse.csr_array:
+    """The sums without empty cells; where a sum is nothing and only adds, its cells become `empty` too."""
+    while True:
+        matrix = sparse.csr_array(matrix @ sparse.diags_array((~empty).astype(np.int64), dtype=np.int64))
+        matrix.eliminate_zeros()
+        size = np.diff(matrix.indptr)
+        signs = sparse.csr_array((np.sign(matrix.data), matrix.indices, matrix.indptr), shape=matrix.shape)
+        adds = (abs(np.asarray(signs.sum(axis=1)).ravel()) == size) & (size > 0)
+        nothing = np.flatnonzero(adds & (abs(left) < 1e-9))
+        if not nothing.size:
+            return matrix
+        empty[matrix[nothing].indices] = True
+
+
+def _added_up(rows: sparse.csr_array, number: Ints) -> sparse.csr_array:
+    """The rows of each number added up; those below 0 are left out."""
+    at = np.flatnonzero(number >= 0)
+    names, group = np.unique(number[at], return_inverse=True)
+    ones = sparse.coo_array((np.ones(at.size, dtype=np.int64), (group, at)), shape=(names.size, rows.shape[0]))
+    return sparse.csr_array(ones.tocsr() @ rows)
 
 
 def _number(day: date) -> int:

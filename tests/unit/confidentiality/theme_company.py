@@ -29,32 +29,49 @@ class Truth:
     hierarchy: pl.DataFrame
 
 
-def company(seed: int, months: int = 14, themes: int = 4) -> Truth:
-    """A site of two to four teams; a person raises one theme, once or in several months."""
+def company(seed: int, months: int = 13, themes: int = 4) -> Truth:
+    """Teams below one site, or, of every third company, below two sites of a head office, one team moving between them.
+
+    A person raises one theme, once or in several months.
+    """
     rng = np.random.default_rng(seed)
     periods = [date(2024 + month // 12, month % 12 + 1, 1) for month in range(months)]
-    teams = [f"team{place}" for place in range(int(rng.integers(2, 5)))]
+    moving = seed % 3 == 0
+    teams = [f"team{place}" for place in range(5 if moving else int(rng.integers(2, 5)))]
     names = [f"theme{place}" for place in range(themes)]
-    popular = rng.dirichlet(np.full(themes, 0.6))
-    events: list[tuple[str, date, str, str]] = []
-    for team in teams:
-        for period in periods:
-            for _ in range(rng.poisson(float(rng.choice([0.3, 1.0, 4.0])))):
-                person = f"{team}-{rng.integers(12)}"
-                events.append((team, period, str(rng.choice(names, p=popular)), person))
-    happened = pl.DataFrame(
-        events, schema={"unit_id": pl.String, "period": pl.Date, "theme": pl.String, "person": pl.String}, orient="row"
+    moved = int(rng.integers(3, 10))
+    parents: list[tuple[str, date, str | None]] = [(team, period, "site") for team in teams for period in periods]
+    parents += [("site", period, "office" if moving else None) for period in periods]
+    if moving:
+        there = {("team2", period) for period in periods[moved:]} | {
+            (team, period) for team in teams[3:] for period in periods
+        }
+        parents = [(unit, period, "other" if (unit, period) in there else parent) for unit, period, parent in parents]
+        parents += [
+            (unit, period, above) for unit, above in (("other", "office"), ("office", None)) for period in periods
+        ]
+    hierarchy = pl.DataFrame(
+        parents, schema={"unit_id": pl.String, "period": pl.Date, "parent_unit_id": pl.String}, orient="row"
     )
-    parent = dict.fromkeys(teams, "site")
-    below = {**{team: [team] for team in teams}, "site": teams}
+    popular = rng.dirichlet(np.full(themes, 0.6))
+    events = [
+        (team, period, str(rng.choice(names, p=popular)), f"{team}-{rng.integers(12)}")
+        for team in teams
+        for period in periods
+        for _ in range(rng.poisson(float(rng.choice([0.3, 1.0, 4.0]))))
+    ]
+    schema = {"unit_id": pl.String, "period": pl.Date, "theme": pl.String, "person": pl.String}
+    happened = pl.DataFrame(events, schema=schema, orient="row")
+    above = above_of(hierarchy)
     rows = []
-    for unit, inside in below.items():
+    for unit in hierarchy["unit_id"].unique(maintain_order=True):
+        below = happened.filter(
+            pl.Series([unit in above[team, period] for team, period in happened.select("unit_id", "period").rows()])
+        )
         for end, period in enumerate(periods):
             window = periods[max(0, end + 1 - WINDOW) : end + 1]
             for theme in names:
-                own = happened.filter(
-                    pl.col("unit_id").is_in(inside), pl.col("theme") == theme, pl.col("period").is_in(window)
-                )
+                own = below.filter(pl.col("theme") == theme, pl.col("period").is_in(window))
                 rows.append(
                     {
                         "unit_id": unit,
@@ -62,11 +79,11 @@ def company(seed: int, months: int = 14, themes: int = 4) -> Truth:
                         "side": SIDE,
                         "theme": theme,
                         "window_months": WINDOW,
-                        "n": 60.0 * len(inside),
+                        "n": 60.0,
                         "s1": float(own.height),
-                        "people_exposed": 12 * len(inside),
+                        "people_exposed": 12,
                         "people_raising": own["person"].n_unique(),
-                        "n_in_month": 10.0 * len(inside),
+                        "n_in_month": 10.0,
                         "s1_in_month": float(own.filter(pl.col("period") == period).height),
                     }
                 )
@@ -75,12 +92,19 @@ def company(seed: int, months: int = 14, themes: int = 4) -> Truth:
         .agg(people=pl.col("person").n_unique().cast(pl.Int64))
         .with_columns(side=pl.lit(SIDE))
     )
-    hierarchy = pl.DataFrame(
-        [(unit, period, parent.get(unit)) for unit in below for period in periods],
-        schema={"unit_id": pl.String, "period": pl.Date, "parent_unit_id": pl.String},
-        orient="row",
-    )
     return Truth(pl.DataFrame(rows), cells, hierarchy)
+
+
+def above_of(hierarchy: pl.DataFrame) -> dict[tuple[str, date], list[str]]:
+    """Every unit above a unit in a month, itself first."""
+    parent = {(unit, period): above for unit, period, above in hierarchy.iter_rows()}
+    found = {}
+    for unit, period in parent:
+        line = [unit]
+        while (above := parent[line[-1], period]) is not None:
+            line.append(above)
+        found[unit, period] = line
+    return found
 
 
 def recovered(truth: Truth, published: pl.DataFrame, k: int = 5) -> list[tuple[str, date, str]]:
@@ -88,19 +112,18 @@ def recovered(truth: Truth, published: pl.DataFrame, k: int = 5) -> list[tuple[s
 
     published: unit_id, period, theme, events (null where hidden).
     """
-    teams = [unit for unit in truth.hierarchy["unit_id"].unique().sort() if unit != "site"]
+    above = above_of(truth.hierarchy)
     months = truth.hierarchy["period"].unique().sort().to_list()
     themes = truth.rows["theme"].unique().sort().to_list()
-    place = {
-        (team, month, theme): number
-        for number, (team, month, theme) in enumerate(
-            (team, month, theme) for team in teams for month in months for theme in themes
-        )
-    }
+    teams = [unit for unit in truth.hierarchy["unit_id"].unique().sort() if unit.startswith("team")]
+    places = [(team, month, theme) for team in teams for month in months for theme in themes]
 
     def counted(unit: str, window: list[date], of: list[str]) -> list[int]:
-        inside = teams if unit == "site" else [unit]
-        return [place[team, month, theme] for team in inside for month in window for theme in of]
+        return [
+            number
+            for number, (team, month, theme) in enumerate(places)
+            if month in window and theme in of and unit in above[team, month]
+        ]
 
     known: list[tuple[list[int], float]] = []
     for unit, month, total in truth.rows.group_by("unit_id", "period").agg(pl.col("s1_in_month").sum()).iter_rows():
@@ -115,13 +138,13 @@ def recovered(truth: Truth, published: pl.DataFrame, k: int = 5) -> list[tuple[s
         elif (unit, period, theme) in set(few):
             hidden.append((unit, period, theme, cells))
     # scipy-stubs know dense matrices only here.
-    matrix: Any = sparse.lil_array((len(known), len(place)))
+    matrix: Any = sparse.lil_array((len(known), len(places)))
     for row, (cells, _) in enumerate(known):
         matrix[row, cells] = 1.0
     matrix, right = matrix.tocsr(), np.array([value for _, value in known])
     found = []
     for unit, period, theme, cells in hidden:
-        target = np.zeros(len(place))
+        target = np.zeros(len(places))
         target[cells] = 1.0
         bounds = []
         for sign in (1.0, -1.0):
