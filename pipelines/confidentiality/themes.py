@@ -118,7 +118,7 @@ class Themes:
         That is: a hidden figure, and the events of any run of months of a theme of a unit; people of two cells count
         as different people. Fewest people first. A side of one theme tells nothing that its total does not.
         """
-        if self._one_theme or self._shown.all():
+        if self._one_theme:
             return []
         system = self._system()
         found = self._follows(system.last.solution, k)
