@@ -3,8 +3,10 @@
 import os
 from pathlib import Path
 
-#: What a run takes beside DuckDB: Dagster, dbt, Great Expectations and Polars, before any frame.
-BESIDE_DATABASE = 700 * 2**20
+#: What a run takes beside DuckDB: Dagster, dbt, Great Expectations, Polars and its frames.
+BESIDE_DATABASE = 2**30
+#: Of what is left, the part that DuckDB may count: it takes some more than it counts.
+COUNTED = 0.85
 #: With less than this DuckDB cannot hold a few blocks for each thread.
 LEAST = 128 * 2**20
 
@@ -49,4 +51,4 @@ def _limit(path: Path) -> list[int]:
 
 def of_database(total: int) -> int:
     """Bytes that DuckDB may take of so many: four fifths, and less where that leaves too little for the rest."""
-    return max(min(total * 4 // 5, total - BESIDE_DATABASE), LEAST)
+    return max(min(total * 4 // 5, int((total - BESIDE_DATABASE) * COUNTED)), LEAST)

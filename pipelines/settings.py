@@ -215,7 +215,7 @@ class Settings(BaseSettings):
     )
     memory_limit: str | None = Field(
         default=None,
-        description="The most memory that DuckDB takes in a run, as 8GB; the rest of a run needs some 0.7 GB beside "
+        description="The most memory that DuckDB takes in a run, as 8GB; the rest of a run needs some 1 GB beside "
         "it, more for hundreds of units. Unset: four fifths of the machine's or the container's memory, and less where "
         "that leaves too little for the rest.",
     )
